@@ -1,0 +1,88 @@
+"""Settings: values that are right alone and wrong together.
+
+Promises: every contradiction is reported, each with the two names that disagree. Scope ends at what can be known
+without asking the store or an API; `doctor` asks those.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from settings.catalogue import Path
+from settings.mistakes import variable
+
+if TYPE_CHECKING:
+    from settings.whole import Settings
+
+Disagreement = tuple[Path, str]
+
+
+def disagreements(settings: "Settings") -> list[Disagreement]:
+    return [*production(settings), *addresses(settings), *duplicates(settings), *orders(settings)]
+
+
+def production(settings: "Settings") -> Iterator[Disagreement]:
+    if settings.environment != "production":
+        return
+    if settings.redis_url is None:
+        yield (
+            ("redis_url",),
+            "expected the address of a store, since production refuses an embedded one, got nothing",
+        )
+    for path, url in (
+        (("hub", "base_url"), settings.hub.base_url),
+        (("stellantis", "b2b_base_url"), settings.stellantis.b2b_base_url),
+        (("public_url",), settings.public_url),
+    ):
+        if url is not None and not url.lower().startswith("https://"):
+            yield path, f"expected an https address in production, got {url!r}"
+
+
+def addresses(settings: "Settings") -> Iterator[Disagreement]:
+    hub, stellantis = settings.hub, settings.stellantis
+    if hub.parties and hub.base_url is None:
+        yield ("hub", "base_url"), f"expected the hub's address, for {len(hub.parties)} parties, got nothing"
+    if stellantis.subscriptions and stellantis.b2b_base_url is None:
+        count = len(stellantis.subscriptions)
+        yield (
+            ("stellantis", "b2b_base_url"),
+            f"expected the API's address, for {count} subscriptions, got nothing",
+        )
+
+
+def duplicates(settings: "Settings") -> Iterator[Disagreement]:
+    parties = Counter(party.account for party in settings.hub.parties)
+    names = Counter(subscription.account for subscription in settings.stellantis.subscriptions)
+    for path, accounts in ((("hub", "parties"), parties), (("stellantis", "subscriptions"), names)):
+        for account, count in accounts.items():
+            if count > 1:
+                yield path, f"expected every account once, got {account} {count} times"
+
+
+def orders(settings: "Settings") -> Iterator[Disagreement]:
+    """Pairs of numbers of which one bounds the other."""
+    broker, limiter, deliver, fail = settings.broker, settings.limiter, settings.deliver, settings.fail
+    if not broker.lease_s > 2 * broker.renew_s:
+        twice = f"more than twice {variable(('broker', 'renew_s'))} ({broker.renew_s:g})"
+        yield (
+            ("broker", "lease_s"),
+            f"expected {twice}, to survive a lost renewal, got {broker.lease_s:g}",
+        )
+    if deliver.connect_timeout_s > deliver.total_deadline_s:
+        total = f"{variable(('deliver', 'total_deadline_s'))} ({deliver.total_deadline_s:g})"
+        yield ("deliver", "connect_timeout_s"), f"expected at most {total}, got {deliver.connect_timeout_s:g}"
+    if fail.key_ttl_s < fail.result_ttl_s:
+        result = f"at least {variable(('fail', 'result_ttl_s'))} ({fail.result_ttl_s})"
+        yield (
+            ("fail", "key_ttl_s"),
+            f"expected {result}, to outlive it, got {fail.key_ttl_s}",
+        )
+    if fail.backoff_cap_s < fail.backoff_base_s:
+        base = f"at least {variable(('fail', 'backoff_base_s'))} ({fail.backoff_base_s:g})"
+        yield ("fail", "backoff_cap_s"), f"expected {base}, got {fail.backoff_cap_s:g}"
+    if limiter.refusal_backoff_cap_s < limiter.refusal_backoff_base_s:
+        base = f"at least {variable(('limiter', 'refusal_backoff_base_s'))} ({limiter.refusal_backoff_base_s:g})"
+        yield ("limiter", "refusal_backoff_cap_s"), f"expected {base}, got {limiter.refusal_backoff_cap_s:g}"
+    if limiter.reserve_normal > limiter.reserve_bulk:
+        bulk = f"at most {variable(('limiter', 'reserve_bulk'))} ({limiter.reserve_bulk:g})"
+        yield ("limiter", "reserve_normal"), f"expected {bulk}, got {limiter.reserve_normal:g}"

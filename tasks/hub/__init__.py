@@ -1,0 +1,14 @@
+"""The hub's operations: `from tasks.hub import start_session` gives the actor of `hub.start_session`.
+
+Promise: one actor per row of `rows.py`. Scope: names; `tasks/binding.py` makes the actors.
+"""
+
+from typing import Any
+
+from dramatiq import Actor
+
+from tasks.binding import actor_of
+
+
+def __getattr__(name: str) -> Actor[..., Any]:
+    return actor_of(__name__, name)

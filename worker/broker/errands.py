@@ -1,0 +1,39 @@
+"""Broker: what a worker process does besides its jobs, on the beat of its renewals.
+
+Promise: short, bounded, and never in the way of a job. Scope: noticing changed credentials, retention, a poke for the
+outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from worker.observe.alerts import Outbox
+
+if TYPE_CHECKING:
+    from worker.broker.broker import PacelineBroker
+
+SWEEP_EVERY = 12  # renewals: about a minute
+
+
+def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None]]:
+    """The errands of one process, in order."""
+    beats = 0
+
+    def notice_changed_credentials() -> None:
+        """A new token is worth one probe at once: the hold ends when that call is not refused."""
+        for account in broker.credentials_changed():
+            broker.scripts("release", {"scope": f"account:{account}", "by": "paceline", "probe": True})
+
+    def sweep() -> None:
+        nonlocal beats
+        beats += 1
+        if beats % SWEEP_EVERY == 0:
+            broker.scripts("sweep", {"dead_us": broker.settings.fail.dead_ttl_s * 1_000_000})
+
+    def poke_outbox() -> None:
+        if broker.outbox_waits:
+            outbox.poke()
+
+    return [notice_changed_credentials, sweep, poke_outbox]

@@ -1,0 +1,111 @@
+"""Broker: the thread that keeps this process's claims alive, and notices when the process should not go on.
+
+Promise: every job in hand is renewed, by name, until it is acknowledged or is long past any deadline it could have; a
+claim that the store has forgotten is made again from this process's memory. The process leaves when its master has
+died. Scope: renewal and the errands that share its beat (changed credentials, retention).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from worker.broker.card import Card
+
+if TYPE_CHECKING:
+    from worker.broker.broker import PacelineBroker
+
+logger = logging.getLogger("paceline.leases")
+MARGIN_S = 15.0
+PARENT_EVERY_S = 1.0
+
+
+class Renewer(threading.Thread):
+    """Renews every `renew_s` seconds. `errands` run after each renewal; an errand that fails is logged."""
+
+    def __init__(self, broker: PacelineBroker, errands: list[Callable[[], None]]) -> None:
+        super().__init__(name="paceline-leases", daemon=True)
+        self._broker = broker
+        self._errands = errands
+        self._stop = threading.Event()
+        self._away = False
+
+    def run(self) -> None:
+        parent = os.getppid()
+        beat = self._broker.settings.broker.renew_s
+        waited = 0.0
+        while not self._stop.wait(min(PARENT_EVERY_S, beat)):
+            if os.getppid() != parent:
+                logger.error("the master process is gone; this worker leaves")
+                os.kill(os.getpid(), signal.SIGTERM)
+                parent = os.getppid()
+            waited += min(PARENT_EVERY_S, beat)
+            if waited >= beat - 0.001:
+                waited = 0.0
+                self._renew_once()
+                self._run_errands()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run_errands(self) -> None:
+        for errand in self._errands:
+            try:
+                errand()
+            except redis.RedisError as error:
+                logger.warning("%s could not be done now: %s", getattr(errand, "__name__", "an errand"), type(error).__name__)
+            except Exception:
+                logger.exception("%s failed", getattr(errand, "__name__", "an errand"))
+
+    def _renew_once(self) -> None:
+        try:
+            self.renew()
+            if self._away:
+                logger.info("the store is back; claims are renewed")
+            self._away = False
+        except redis.RedisError as error:
+            if not self._away:
+                logger.warning("claims cannot be renewed now: %s", type(error).__name__)
+            self._away = True
+
+    def renew(self) -> None:
+        """One renewal of everything in hand. Raises redis-py's errors."""
+        cards = self._alive(self._broker.threads.held())
+        answers = self._call([{"lease": card.lease, "id": card.job_id} for card in cards], [])
+        unknown = [card for card, answer in zip(cards, answers, strict=True) if answer == "unknown"]
+        for card, answer in zip(cards, answers, strict=True):
+            if answer == "lost":
+                self._drop(card, "somebody else has it now")
+        if unknown:
+            full = [{"lease": card.lease, "id": card.job_id, "full": self._broker.full_record(card)} for card in unknown]
+            for card, answer in zip(unknown, self._call(full, [card.encoded for card in unknown]), strict=True):
+                logger.warning("job %s: the store had forgotten its claim; %s", card.job_id, answer)
+                if answer == "lost":
+                    self._drop(card, "the store had forgotten it")
+
+    def _alive(self, cards: list[Card]) -> list[Card]:
+        """Without those whose thread must have been over long ago: renewing them would hide a stuck thread."""
+        longest = self._broker.settings.deliver.total_deadline_s + MARGIN_S
+        now = self._broker.clock.monotonic()
+        return [card for card in cards if not card.lost and now - card.taken_s < longest]
+
+    def _drop(self, card: Card, why: str) -> None:
+        card.lost = True
+        logger.warning("job %s: its claim is lost (%s)", card.job_id, why)
+
+    def _call(self, leases: list[dict[str, Any]], blobs: list[bytes]) -> list[str]:
+        broker = self._broker
+        facts = {
+            "worker": broker.worker_id,
+            "digest": broker.digest,
+            "lease_us": broker.lease_us,
+            "silent_us": broker.silent_us,
+            "leases": leases,
+        }
+        return [answer.decode() for answer in broker.scripts("renew", facts, *blobs)[1]]

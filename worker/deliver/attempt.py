@@ -1,0 +1,106 @@
+"""Deliver: one attempt of one job, from the permit in hand to an outcome.
+
+Promise: exactly one HTTP request or none, with the credentials as they are now, under the permit's time to send; an
+unrepeatable call passes the store's fence right before its first byte. Scope: the call and its meaning; what follows
+from it is decided in `fail`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from settings import Account, Settings
+from worker.accept.operation import CallSpec, Operation, account_for
+from worker.broker.card import Card
+from worker.deliver import http_call, hub, stellantis
+from worker.deliver.credentials import Credentials
+from worker.deliver.exchange import Exchange
+from worker.deliver.outcome import Outcome, Success
+
+WIRE_FORMATS: dict[str, ModuleType] = {"hub": hub, "stellantis": stellantis}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was asked, what passed over the wire, and what it means."""
+
+    operation: Operation
+    account: Account
+    params: Mapping[str, Any]
+    body: Mapping[str, Any] | None
+    exchange: Exchange
+    outcome: Outcome
+    request_id: str
+
+    def raise_unless_success(self) -> None:
+        """Hands a failure to dramatiq the way it expects one."""
+        if not isinstance(self.outcome, Success):
+            raise self.outcome
+
+
+class Delivery:
+    """Makes calls for a worker process. `fence(card, door)` asks the store whether an unrepeatable call may go out;
+    `door` is the secret part of the address its result will come to.
+    """
+
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self._settings = settings
+        self._accounts = settings.accounts()
+        self._credentials = credentials
+        self.fence: Callable[[Card, str], bool] = _no_fence
+
+    def __call__(
+        self, operation: Operation, card: Card, account_name: str, params: Mapping[str, Any], body: Mapping[str, Any] | None
+    ) -> Attempt:
+        """One attempt. Raises `Refused` when settings have changed so that the call cannot be built any more."""
+        account = account_for(self._accounts, account_name, operation.api)
+        door = secrets.token_urlsafe(18)
+        request_id = str(uuid.uuid4())
+        spec = self._spec(operation, account, card, params, body, door, request_id)
+        exchange = self._send(operation, account, card, spec, door)
+        outcome = WIRE_FORMATS[operation.api].classify(operation, exchange)
+        return Attempt(operation, account, params, body, exchange, outcome, request_id)
+
+    def _spec(
+        self,
+        operation: Operation,
+        account: Account,
+        card: Card,
+        params: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
+        door: str,
+        request_id: str,
+    ) -> CallSpec:
+        spec = operation.request(account, params, body, response_url=self._response_url(card, door))
+        ids = {"X-Request-ID": request_id, "X-Correlation-ID": card.job_id}
+        return replace(spec, headers={**spec.headers, **ids})
+
+    def _response_url(self, card: Card, door: str) -> str | None:
+        """Unique per command; the secret part keeps strangers from answering for the hub."""
+        base = self._settings.public_url
+        return f"{base.rstrip('/')}/v1/command-results/{card.job_id}/{door}" if base else None
+
+    def _send(self, operation: Operation, account: Account, card: Card, spec: CallSpec, door: str) -> Exchange:
+        deliver = self._settings.deliver
+        fence = None if operation.repeatable else lambda: self.fence(card, door)
+        card.began = True
+        return http_call.send(
+            spec,
+            credentials_headers=self._credentials.headers_for(account.name),
+            query=self._credentials.query_for(account.name),
+            timing=http_call.Timing(card.send_by_s, deliver.total_deadline_s, deliver.connect_timeout_s),
+            fresh_connection=not operation.repeatable,
+            fence=fence,
+            tls=self._credentials.tls_for(account.name),
+            max_body=deliver.max_body_bytes,
+        )
+
+
+def _no_fence(card: Card, door: str) -> bool:
+    """Fails closed: without a store to ask, an unrepeatable call stays unsent."""
+    return False

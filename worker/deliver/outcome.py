@@ -1,0 +1,319 @@
+"""Deliver: what one attempt turned out to mean, as a closed set of classes.
+
+Promise: every response, failure and crash is exactly one member of `ALL`, and each member has a row in
+`worker/fail/policy.py`. An outcome carries what the fate is decided on and what a person needs to read; it never
+carries a request, a header or a secret. The scope ends at meaning: which class a response has is said by `hub.py`
+and `stellantis.py`, what happens then by the policy.
+
+Outcomes are exceptions because dramatiq hands a failed call to its middleware as one. Their fields cannot be
+changed after construction, so a middleware cannot quietly turn one fate into another, and they survive pickling.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+Hint = Literal["ok", "none", "nonsense"]
+"""What the response said about waiting: a usable time, nothing, or something no clock can obey."""
+
+MESSAGE_LIMIT = 500
+_FIELDS = ("code", "message", "retry_after_s", "hint", "vendor", "result", "executed", "detail")
+
+
+def bounded(text: object, limit: int = MESSAGE_LIMIT) -> str:
+    """One line of at most `limit` characters: control characters would break log lines and terminals."""
+    words = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4]).split()
+    line = " ".join(words)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class Outcome(Exception):
+    """The meaning of one attempt. `executed` is True, False or None: did the remote side act on the request?"""
+
+    error_class: ClassVar[str] = "outcome"
+    executed_by_default: ClassVar[bool | None] = None
+
+    code: str
+    message: str
+    retry_after_s: float | None
+    hint: Hint
+    vendor: Mapping[str, str]
+    result: Any
+    executed: bool | None
+    detail: str
+
+    def __init__(
+        self,
+        code: object = "",
+        message: object = "",
+        *,
+        retry_after_s: float | None = None,
+        hint: Hint = "none",
+        vendor: Mapping[str, str] | None = None,
+        result: Any = None,
+        executed: bool | Literal["default"] | None = "default",
+        detail: object = "",
+    ) -> None:
+        values = {
+            "code": bounded(code, 40),
+            "message": bounded(message),
+            "retry_after_s": retry_after_s,
+            "hint": hint,
+            "vendor": MappingProxyType({str(k): bounded(v, 200) for k, v in (vendor or {}).items()}),
+            "result": result,
+            "executed": self.executed_by_default if executed == "default" else executed,
+            "detail": bounded(detail),
+        }
+        super().__init__(values["code"], values["message"])
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIELDS:
+            raise AttributeError(f"{type(self).__name__}.{name} is fixed when the outcome is made")
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Callable[..., "Outcome"], tuple[type["Outcome"], dict[str, Any]]]:
+        return _rebuild, (type(self), self.as_dict())
+
+    def __str__(self) -> str:
+        said = ": ".join(part for part in (self.code, self.message or self.detail) if part)
+        return f"{self.error_class} {said}".strip()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code!r}, {self.message!r}, executed={self.executed})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, as plain values."""
+        return {name: getattr(self, name) for name in _FIELDS} | {"vendor": dict(self.vendor)}
+
+
+def _rebuild(kind: type[Outcome], fields: dict[str, Any]) -> Outcome:
+    return kind(fields.pop("code"), fields.pop("message"), **fields)
+
+
+class Success(Outcome):
+    """The documented answer, in the documented shape; `result` holds it."""
+
+    error_class = "success"
+    executed_by_default = True
+
+
+class RateLimited(Outcome):
+    """Refused for its rate; the remote side did not act on it."""
+
+    error_class = "rate_limited"
+    executed_by_default = False
+
+
+class CredentialRefused(Outcome):
+    """The credential is wrong or revoked, or the party is suspended."""
+
+    error_class = "credential_refused"
+    executed_by_default = False
+
+
+class NotFoundRemote(Outcome):
+    """The hub answered, in its own envelope, that the thing asked about does not exist."""
+
+    error_class = "not_found"
+    executed_by_default = False
+
+
+class WrongPath(Outcome):
+    """Nothing answers there, or another dialect does: our address is wrong."""
+
+    error_class = "wrong_path"
+    executed_by_default = False
+
+
+class GenericError(Outcome):
+    """The hub's catch-all 2000; only its message says more."""
+
+    error_class = "generic_error"
+
+
+class Malformed(Outcome):
+    """The hub calls the request invalid."""
+
+    error_class = "malformed"
+    executed_by_default = False
+
+
+class RoleRefused(Outcome):
+    """This party may not make this call, or not for the party in the path."""
+
+    error_class = "role_refused"
+    executed_by_default = False
+
+
+class RemoteTrouble(Outcome):
+    """The hub, or the party behind it, had trouble after it got the request."""
+
+    error_class = "remote_trouble"
+
+
+class ReceiverNotConnected(Outcome):
+    """The hub could not pass the request on; nobody acted on it."""
+
+    error_class = "receiver_not_connected"
+    executed_by_default = False
+
+
+class UnknownReceiver(Outcome):
+    """The hub knows no receiver for the request, so it went nowhere."""
+
+    error_class = "unknown_receiver"
+    executed_by_default = False
+
+
+class Undocumented(Outcome):
+    """An answer that no page of the vendor describes. Never a success."""
+
+    error_class = "undocumented"
+
+
+class AuthorizationUnknown(Outcome):
+    """A successful envelope that says the charge point operator could not be asked."""
+
+    error_class = "authorization_unknown"
+    executed_by_default = False
+
+
+class CommandRejected(Outcome):
+    """The charging station's operator refused the command."""
+
+    error_class = "command_rejected"
+    executed_by_default = False
+
+
+class CommandUnsupported(Outcome):
+    """The command is not supported there, or names a session that does not exist."""
+
+    error_class = "command_unsupported"
+    executed_by_default = False
+
+
+class CommandTimeout(Outcome):
+    """A command was accepted and its result did not come in time."""
+
+    error_class = "command_timeout"
+
+
+class Undelivered(Outcome):
+    """Something the hub should have pushed to us did not come, or it cannot reach us."""
+
+    error_class = "undelivered"
+
+
+class InvalidRequest(Outcome):
+    """Stellantis calls the request invalid."""
+
+    error_class = "invalid_request"
+    executed_by_default = False
+
+
+class AccessRefused(Outcome):
+    """This subscription may not see or command this car."""
+
+    error_class = "access_refused"
+    executed_by_default = False
+
+
+class NoData(Outcome):
+    """There is no such data for this car, now. A normal answer."""
+
+    error_class = "no_data"
+    executed_by_default = True
+
+
+class UnknownId(Outcome):
+    """An id in the path is unknown to Stellantis."""
+
+    error_class = "unknown_id"
+    executed_by_default = False
+
+
+class ServerTrouble(Outcome):
+    """Stellantis' server or gateway failed; whether it acted is not said."""
+
+    error_class = "server_trouble"
+
+
+class ConsentNeeded(Outcome):
+    """A server error that only a new consent of the driver ends."""
+
+    error_class = "consent_needed"
+    executed_by_default = False
+
+
+class NeverSent(Outcome):
+    """No byte of the request left us: no connection, name, handshake or free slot."""
+
+    error_class = "never_sent"
+    executed_by_default = False
+
+
+class CertificateTrouble(Outcome):
+    """One side does not accept the other's certificate; no byte of the request was answered."""
+
+    error_class = "certificate_trouble"
+    executed_by_default = False
+
+
+class OutcomeUnknown(Outcome):
+    """At least one byte went out and no whole, readable answer came back."""
+
+    error_class = "outcome_unknown"
+
+
+class Redirected(Outcome):
+    """The answer points elsewhere. Not followed: our address is wrong."""
+
+    error_class = "redirected"
+    executed_by_default = False
+
+
+class TooLate(Outcome):
+    """The permit's time to send had passed before the first byte; nothing was written."""
+
+    error_class = "too_late"
+    executed_by_default = False
+
+
+class Fenced(Outcome):
+    """The job's lease belongs to somebody else by now; nothing was written."""
+
+    error_class = "fenced"
+    executed_by_default = False
+
+
+class Crashed(Outcome):
+    """The job's worker disappeared while it held the job."""
+
+    error_class = "crashed"
+
+
+class Internal(Outcome):
+    """A mistake in this project: no decision, a broken hook, a refused script."""
+
+    error_class = "internal"
+
+
+class Expired(Outcome):
+    """Past its deadline before it was sent."""
+
+    error_class = "expired"
+    executed_by_default = False
+
+
+ALL: tuple[type[Outcome], ...] = (
+    Success, RateLimited, CredentialRefused, NotFoundRemote, WrongPath, GenericError, Malformed, RoleRefused,
+    RemoteTrouble, ReceiverNotConnected, UnknownReceiver, Undocumented, AuthorizationUnknown, CommandRejected,
+    CommandUnsupported, CommandTimeout, Undelivered, InvalidRequest, AccessRefused, NoData, UnknownId, ServerTrouble,
+    ConsentNeeded, NeverSent, CertificateTrouble, OutcomeUnknown, Redirected, TooLate, Fenced, Crashed, Internal,
+    Expired,
+)  # fmt: skip
+"""Every outcome there is."""
+
+BY_NAME: dict[str, type[Outcome]] = {kind.error_class: kind for kind in ALL}

@@ -1,0 +1,1 @@
+"""Fail: what becomes of a job whose attempt did not simply succeed."""

@@ -1,0 +1,253 @@
+"""Fail: from an attempt to what the store shall do: the table's action, filled in with times, scopes and texts.
+
+Promise: everything that depends on the job (attempts left, deadline, what the headers asked for) is weighed here, once;
+the result names its reason. Scope: choosing; no store, no network.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from settings import Settings
+from worker.accept import envelope
+from worker.accept.enqueue import facts_of
+from worker.accept.paging import PageLink
+from worker.broker.card import Card
+from worker.clock import Clock
+from worker.deliver.attempt import WIRE_FORMATS, Attempt
+from worker.deliver.exchange import Exchange
+from worker.deliver.outcome import Outcome
+from worker.deliver.wire import rate_headers
+from worker.errors import Refused
+from worker.fail.backoff import full_jitter
+from worker.fail.fate import Decision, answered, refund, unanswered
+from worker.fail.policy import decide
+from worker.fail.row import Action, Row
+from worker.observe.redact import Redactor
+
+QUICK_ATTEMPTS, QUICK_BASE_S, QUICK_CAP_S = 3, 0.5, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The decision, the script's facts for it, and the words for the record."""
+
+    decision: Decision
+    words: str
+    why: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    wait_s: float | None = None
+    result: str = ""
+    successors: tuple[tuple[dict[str, Any], bytes], ...] = ()
+
+
+def settle_of(exchange: Exchange, transit_bound_s: float, monotonic_s: float) -> dict[str, Any]:
+    """What became of the permit: given back, settled at the first byte of the answer, or kept until the call can no
+    longer arrive.
+    """
+    if not exchange.wrote:
+        return refund()
+    if exchange.first_byte_at is not None:
+        return answered(monotonic_s - exchange.first_byte_at)
+    return unanswered(transit_bound_s - (monotonic_s - exchange.ended_at))
+
+
+class Chooser:
+    """Fills in the table's actions for the jobs of one process."""
+
+    def __init__(self, settings: Settings, redactor: Redactor, rng: random.Random, clock: Clock) -> None:
+        self._settings = settings
+        self._redactor = redactor
+        self._rng = rng
+        self._clock = clock
+        self._accounts = settings.accounts()
+
+    def choose(self, card: Card, attempt: Attempt) -> Chosen:
+        """The fate of the job on `card` after `attempt`."""
+        row, action = decide(
+            attempt.outcome,
+            attempt.operation,
+            no_data=self._settings.fail.no_data,
+            longest_window_s=self._longest_window_s(card),
+        )
+        chosen = getattr(self, f"_{action.kind}")(card, attempt, row, action)
+        assert isinstance(chosen, Chosen)
+        told = self._told(card, attempt.exchange)
+        return chosen if told is None else _with(chosen, told=told)
+
+    # -- one method per kind of action ----------------------------------------------------------------------------
+
+    def _done(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        outcome = attempt.outcome
+        try:
+            successors = self._successors(card, attempt)
+        except Refused as error:
+            return self._bury("undocumented", "bad_page_link", str(error), True, row, "the link to the next page is refused")
+        result = json.dumps({"class": outcome.error_class, "code": outcome.code, "value": outcome.result})
+        facts: dict[str, Any] = {"meaning": outcome.error_class}
+        if action.alert:
+            day = self._clock.utcnow().date().isoformat()
+            facts["notices"] = [self._notice(f"{row.when or row.error_class}:{card.account}:{day}", card, outcome, row)]
+        return Chosen("finish", action.words(), row.sign, facts, result=result, successors=successors)
+
+    def _retry(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        fail = self._settings.fail
+        wait = full_jitter(card.attempts + 1, fail.backoff_base_s, fail.backoff_cap_s, self._rng)
+        return self._again(card, attempt, row, action, wait, fail.attempts)
+
+    def _quick(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        wait = full_jitter(card.attempts + 1, QUICK_BASE_S, QUICK_CAP_S, self._rng)
+        return self._again(card, attempt, row, action, wait, min(QUICK_ATTEMPTS, self._settings.fail.attempts))
+
+    def _again(self, card: Card, attempt: Attempt, row: Row, action: Action, wait: float, most: int) -> Chosen:
+        outcome = attempt.outcome
+        wait = max(wait, outcome.retry_after_s or 0.0)
+        left = card.seconds_left(self._clock.monotonic())
+        done_with = card.attempts + 1 >= most
+        if done_with or wait >= left:
+            why = f"attempt {card.attempts + 1} of {most}" if done_with else "the next attempt would come after its deadline"
+            alert = action.last_alert or action.alert
+            return self._bury(outcome.error_class, outcome.code, _said(outcome), alert, row, f"{row.sign}; {why}")
+        facts = {"wait": int(wait * 1e6), "attempt": 1, "class": outcome.error_class, "code": outcome.code}
+        return Chosen("park", action.words(), row.sign, facts, wait)
+
+    def _park(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        fail = self._settings.fail
+        wait = attempt.outcome.retry_after_s
+        if wait is None:
+            wait = full_jitter(card.attempts + 1, fail.backoff_base_s, fail.backoff_cap_s, self._rng)
+        return Chosen("park", action.words(), row.sign, {"wait": int(wait * 1e6), "attempt": 0}, wait)
+
+    def _refund_park(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        return Chosen("park", action.words(), row.sign, {"wait": 0, "attempt": 0}, 0.0)
+
+    def _close(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        limiter = self._settings.limiter
+        outcome = attempt.outcome
+        close: dict[str, Any] = {
+            "jitter": self._rng.random(),
+            "base": int(limiter.refusal_backoff_base_s * 1e6),
+            "cap": int(limiter.refusal_backoff_cap_s * 1e6),
+            "reason": row.sign,
+            "facts": self._facts("hold", card, outcome, row, scope=f"budget:{card.group}"),
+        }
+        if outcome.retry_after_s is not None and outcome.hint == "ok":
+            close["after"] = int(outcome.retry_after_s * 1e6)
+        if windows := self._used_up(card, attempt.exchange):
+            close["windows"] = windows
+        facts: dict[str, Any] = {"wait": 0, "attempt": 0, "close": close}
+        if action.alert:
+            facts["notices"] = [self._notice(f"refusal:{card.group}", card, outcome, row)]
+        return Chosen("park", action.words(), row.sign, facts, outcome.retry_after_s)
+
+    def _hold(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        outcome = attempt.outcome
+        scope = {"account": f"account:{card.account}", "budget": f"budget:{card.group}"}.get(
+            action.scope, f"lane:{card.account}|{card.operation}"
+        )
+        hold: dict[str, Any] = {"cause": _cause(outcome), "by": "paceline", "reason": row.sign, "code": outcome.code}
+        if _cause(outcome) != "refusal":
+            hold["every"] = int(self._settings.fail.credential_probe_s * 1e6)
+        facts = {
+            "wait": 0,
+            "attempt": 0,
+            "refused": True,
+            "hold": {"scope": scope, "hold": hold, "facts": self._facts("hold", card, outcome, row, scope=scope)},
+        }
+        return Chosen("park", action.words(), row.sign, facts)
+
+    def _dead(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        outcome = attempt.outcome
+        return self._bury(outcome.error_class, outcome.code, _said(outcome), action.alert, row, row.sign)
+
+    def _unknown(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
+        outcome = attempt.outcome
+        said = _said(outcome)
+        if attempt.operation.reconcile:
+            said = f"{said}; find out with {attempt.operation.reconcile} what became of it"
+        return self._bury("outcome_unknown", outcome.code or outcome.error_class, said, True, row, row.sign)
+
+    # -- what they share --------------------------------------------------------------------------------------------
+
+    def _bury(self, error_class: str, code: str, message: str, alert: bool, row: Row, why: str) -> Chosen:
+        said = self._redactor.redact_text(message)
+        facts = {"why": {"class": error_class, "code": code, "message": said, "alert": alert}}
+        return Chosen("bury", "dead letter" + (" + alert" if alert else ""), why, facts)
+
+    def _successors(self, card: Card, attempt: Attempt) -> tuple[tuple[dict[str, Any], bytes], ...]:
+        operation = attempt.operation
+        link: PageLink | None = WIRE_FORMATS[operation.api].page_link(attempt.exchange) if operation.paging else None
+        params = operation.next_page(attempt.account, attempt.params, link)
+        if params is None:
+            return ()
+        page = _page_of(card.job_id) + 1
+        job_id = envelope.page_id(card.chain, page)
+        # As long as the first page had: every page of a long list has its own waits.
+        seconds = max(1.0, (card.deadline_us - card.created_us) / 1e6)
+        facts = facts_of(operation, card.account, job_id, card.priority, seconds, page)
+        message = envelope.build(job_id, operation.name, card.account, params, attempt.body, page)
+        return ((facts, message.encode()),)
+
+    def _told(self, card: Card, exchange: Exchange) -> dict[str, dict[str, int]] | None:
+        """What the response says about the windows of its budget, by our names for them."""
+        account = self._accounts.get(card.account)
+        if account is None or not account.headers or exchange.response is None:
+            return None
+        windows = {window.header_suffix: window for window in account.budgets.get(card.budget, ()) if window.header_suffix}
+        told: dict[str, dict[str, int]] = {}
+        for suffix, (limit, remaining) in rate_headers(exchange).windows.items():
+            window = windows.get(suffix) or next((w for w in windows.values() if not suffix and w.limit == limit), None)
+            if window is not None and (limit is not None or remaining is not None):
+                told[window.name] = {k: v for k, v in (("limit", limit), ("remaining", remaining)) if v is not None}
+        return told or None
+
+    def _used_up(self, card: Card, exchange: Exchange) -> list[str]:
+        """The windows that the response shows as used up; none when it does not say which."""
+        return [name for name, said in (self._told(card, exchange) or {}).items() if said.get("remaining") == 0]
+
+    def _longest_window_s(self, card: Card) -> float | None:
+        account = self._accounts.get(card.account)
+        windows = account.budgets.get(card.budget, ()) if account else ()
+        return max((window.length_us / 1e6 for window in windows), default=3600.0)
+
+    def _notice(self, key: str, card: Card, outcome: Outcome, row: Row) -> dict[str, str]:
+        return {"key": key, "facts": self._facts("notice", card, outcome, row)}
+
+    def _facts(self, kind: str, card: Card, outcome: Outcome, row: Row, **more: str) -> str:
+        facts: Mapping[str, Any] = {
+            "kind": kind,
+            "api": card.account.partition(":")[0],
+            "account": card.account,
+            "operation": card.operation,
+            "class": outcome.error_class,
+            "code": outcome.code,
+            "job": card.job_id,
+            "message": self._redactor.redact_text(_said(outcome)),
+            "explanation": row.explanation,
+            "advice": row.alert,
+            **more,
+        }
+        return json.dumps(facts)
+
+
+def _with(chosen: Chosen, **facts: Any) -> Chosen:
+    chosen.facts.update(facts)
+    return chosen
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.message or outcome.detail or outcome.error_class
+
+
+def _cause(outcome: Outcome) -> str:
+    return {"credential_refused": "credential", "certificate_trouble": "certificate"}.get(outcome.error_class, "refusal")
+
+
+def _page_of(job_id: str) -> int:
+    _, _, page = job_id.partition(".p")
+    return int(page) if page.isdigit() else 1
+

@@ -1,0 +1,180 @@
+"""Fail: the table's rows for the Stellantis Web API.
+
+Promise: one row per sign the API documents, and one for everything else. Scope: data; read `row.py` for the words.
+"""
+
+from worker.fail.row import (
+    CLOSE,
+    DEAD,
+    DEAD_TELL,
+    DONE,
+    HOLD_ACCOUNT,
+    HOLD_BUDGET,
+    PARK,
+    RETRY,
+    UNKNOWN,
+    Row,
+)
+
+HTTP = "Stellantis docs, Errors & Rate Limit: HTTP Error Codes"
+MESSAGE = "Stellantis docs, Errors & Rate Limit: Error Message"
+LIMIT = "Stellantis docs, Errors & Rate Limit: Reaching The Limit"
+OPENAPI = "Stellantis docs, OpenAPI file of the B2B API: introduction"
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        api="stellantis",
+        sign="2xx of the right shape",
+        error_class="success",
+        explanation="The documented answer.",
+        link=OPENAPI,
+        repeatable=DONE,
+        unrepeatable=DONE,
+    ),
+    Row(
+        api="stellantis",
+        sign="400",
+        error_class="invalid_request",
+        explanation="An id or a parameter is invalid. The same request would be refused again.",
+        link=HTTP,
+        repeatable=DEAD,
+        unrepeatable=DEAD,
+    ),
+    Row(
+        api="stellantis",
+        sign="401, or 400 invalid_grant",
+        error_class="credential_refused",
+        explanation="The subscription's user, password or client_id is refused. Not executed.",
+        link=OPENAPI,
+        repeatable=HOLD_ACCOUNT,
+        unrepeatable=HOLD_ACCOUNT,
+        alert="Check user name, password and client_id of the subscription. A changed password file is picked "
+        "up without a restart and probed at once; otherwise release the account when it is mended.",
+    ),
+    Row(
+        api="stellantis",
+        sign="403",
+        error_class="access_refused",
+        explanation="The subscription has no access to this car; usually the vehicle id is wrong.",
+        link=HTTP,
+        repeatable=DEAD,
+        unrepeatable=DEAD,
+        alert="Told only when the share of these jumps: then consent or contract has changed for many cars.",
+    ),
+    Row(
+        api="stellantis",
+        sign="404 with a 404xx code, on a data read",
+        error_class="no_data",
+        explanation="There is no such data for this car now. Normal: marked in the result and counted.",
+        link=MESSAGE,
+        repeatable=DONE,
+        unrepeatable=DONE,
+        alert="Told only when the share of these jumps: then the API has changed.",
+    ),
+    Row(
+        api="stellantis",
+        sign="404 with a 404xx code, on a data read, where the settings call that an error",
+        error_class="no_data",
+        when="no data is an error",
+        explanation="As above, with PACELINE_FAIL__NO_DATA set to dead.",
+        link=MESSAGE,
+        repeatable=DEAD,
+        unrepeatable=DEAD,
+    ),
+    Row(
+        api="stellantis",
+        sign="other 404 with a code",
+        error_class="unknown_id",
+        explanation="An id in the path is unknown.",
+        link=HTTP,
+        repeatable=DEAD,
+        unrepeatable=DEAD,
+    ),
+    Row(
+        api="stellantis",
+        sign="404 without a code",
+        error_class="wrong_path",
+        explanation="Nothing of the API answers at this address: a typo in the URL.",
+        link=HTTP,
+        repeatable=DEAD_TELL,
+        unrepeatable=DEAD_TELL,
+        alert="Check PACELINE_STELLANTIS__B2B_BASE_URL: it ends with /connectedcar/v3.",
+    ),
+    Row(
+        api="stellantis",
+        sign="429",
+        error_class="rate_limited",
+        explanation="A limit is reached; not executed. Windows with nothing remaining are closed, else the whole "
+        "budget.",
+        link=LIMIT,
+        repeatable=CLOSE,
+        unrepeatable=CLOSE,
+        alert="Find who else uses this subscription: our own calls keep its limits. If the quota is too small "
+        "for the need, the vendor can raise it.",
+    ),
+    Row(
+        api="stellantis",
+        sign="429 with a wait that cannot be obeyed",
+        error_class="rate_limited",
+        when="absurd wait",
+        explanation="A limit is reached, and the wait is longer than any window of this budget, or unreadable.",
+        link=LIMIT,
+        repeatable=HOLD_BUDGET,
+        unrepeatable=HOLD_BUDGET,
+        alert="Read Retry-After and X-RateLimit-Reset in the evidence and ask support; release the budget when "
+        "it is clear how long to wait.",
+    ),
+    Row(
+        api="stellantis",
+        sign="500, 502, 503, 504",
+        error_class="server_trouble",
+        explanation="The server or a gateway before it failed; whether it acted is not said.",
+        link=HTTP,
+        repeatable=RETRY,
+        unrepeatable=UNKNOWN,
+        alert="Read the list of remote actions before sending a command again. If it goes on, send support "
+        "code, uuid and timestamp.",
+    ),
+    Row(
+        api="stellantis",
+        sign="503 with Retry-After",
+        error_class="server_trouble",
+        when="not executed",
+        explanation="Not taken for now, with the time to come again.",
+        link=HTTP,
+        repeatable=RETRY,
+        unrepeatable=PARK,
+        alert="The API has been unavailable for the whole life of a job.",
+    ),
+    Row(
+        api="stellantis",
+        sign="500 with code 50000",
+        error_class="consent_needed",
+        explanation="The car's connection module was replaced; it fails until the driver consents again.",
+        link=MESSAGE,
+        repeatable=DEAD_TELL,
+        unrepeatable=DEAD_TELL,
+        alert="Have the car enrolled again; retrying does not help.",
+    ),
+    Row(
+        api="stellantis",
+        sign="anything else",
+        error_class="undocumented",
+        explanation="Nothing any page of the API describes, and nothing says whether it was carried out.",
+        link=MESSAGE,
+        repeatable=DEAD_TELL,
+        unrepeatable=UNKNOWN,
+        alert="Send support the evidence: code, uuid, message, timestamp.",
+    ),
+    Row(
+        api="stellantis",
+        sign="anything else, with a 4xx status",
+        error_class="undocumented",
+        when="not executed",
+        explanation="A refusal no page of the API describes.",
+        link=MESSAGE,
+        repeatable=DEAD_TELL,
+        unrepeatable=DEAD_TELL,
+        alert="Send support the evidence: code, uuid, message, timestamp.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Limiter: budgets and permits that every process shares."""

@@ -1,0 +1,106 @@
+"""Plumbing: boots a worker process. `dramatiq worker.main:broker tasks` imports this module.
+
+The order is a list on purpose: logging before anything speaks, Sentry before the broker exists, the store checked
+before dramatiq starts threads. Promise: wrong settings or an unfit store end the process with one line and the
+documented exit code; nothing is half started. Scope: putting parts together.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import dramatiq
+import redis
+
+from settings import Settings, SettingsError, load
+from worker.broker.broker import PacelineBroker
+from worker.broker.process import ProcessMiddleware
+from worker.clock import SYSTEM
+from worker.deliver.attempt import Delivery
+from worker.deliver.credentials import Credentials
+from worker.errors import StoreUnavailable
+from worker.fail.middleware import FateMiddleware
+from worker.observe import log
+from worker.observe.alerts import LogSink
+from worker.observe.redact import Redactor
+from worker.store.connection import check_store, connect, shown
+from worker.store.embedded import EmbeddedServer
+
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+
+class System:
+    """The parts of one process. Built once by `boot`; tests build their own."""
+
+    def __init__(self, settings: Settings, url: str, clock_us: Callable[[], int] | None = None) -> None:
+        self.settings = settings
+        self.url = url
+        self.credentials = Credentials(settings)
+        self.redactor = Redactor(self.credentials.secrets, settings.observe.personal_data)
+        self.client: redis.Redis = connect(url)
+        self.delivery = Delivery(settings, self.credentials)
+        self.fate = FateMiddleware(settings, self.redactor, random.Random(), SYSTEM)
+        self.process = ProcessMiddleware(url, [LogSink()])
+        self.broker = PacelineBroker(
+            settings,
+            self.client,
+            middleware=[self.process, self.fate],
+            deliver=self.delivery,
+            clock_us=clock_us,
+        )
+        self.fate.worker = self.broker.worker_id
+        self.broker.credentials_changed = self.credentials.changed
+        self.delivery.fence = self.broker.may_send
+
+
+def store_url(settings: Settings) -> tuple[str, EmbeddedServer | None]:
+    """Where the store is: the configured one, else the checkout's own embedded server (started if need be)."""
+    if settings.redis_url is not None:
+        return settings.redis_url.get_secret_value(), None
+    server = EmbeddedServer.shared(settings.var_dir)
+    return server.url, server
+
+
+def boot(settings: Settings | None = None, clock_us: Callable[[], int] | None = None) -> tuple[System, Any]:
+    """Everything a process needs, in order. Raises `SettingsError` and `StoreUnavailable`."""
+    settings = settings or load()
+    url, server = store_url(settings)
+    system = System(settings, url, clock_us)
+    log.configure(settings.observe.log_level, system.redactor)
+    check_store(system.client, shown(url))
+    dramatiq.set_broker(system.broker)
+    return system, server
+
+
+def _leave(code: int, lines: list[str]) -> NoReturn:
+    for line in lines:
+        print(f"paceline: {line}", file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _boot_or_leave() -> System:
+    global _server
+    try:
+        system, _server = boot()
+    except SettingsError as error:
+        _leave(EXIT_USAGE, error.problems)
+    except StoreUnavailable as error:
+        _leave(EXIT_UNREACHABLE, [str(error)])
+    return system
+
+
+_server: Any = None
+
+
+def __getattr__(name: str) -> Any:
+    """`broker` and `system` are made when they are first asked for, so importing this module has no effect."""
+    if name in ("broker", "system"):
+        system = _boot_or_leave()
+        globals()["system"] = system
+        globals()["broker"] = system.broker
+        return globals()[name]
+    raise AttributeError(name)

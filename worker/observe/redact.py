@@ -1,0 +1,216 @@
+"""Observe: the one door through which anything about a call reaches a log, a record, an alert or a page.
+
+Promise: known secrets are masked wherever they appear, in every usual encoding; headers, query parameters and body
+fields are shown only if they are on a list of harmless ones, so a field nobody thought of stays hidden; what points
+to a person or a car is masked unless the settings ask to show it. Bodies become a bounded preview with the length
+and SHA-256 of the whole. Scope: masking. Who calls it is in `evidence.py` and `log.py`.
+
+A masked value keeps its last characters (two, or four of a long one), so that a person who knows the value can
+recognise it; a secret keeps none. Values of fewer than four characters cannot be told from ordinary text and are
+masked as fields, not wherever they appear.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+
+from worker.observe import allowed
+
+HIDDEN = "[hidden]"
+PREVIEW_BYTES = 4096
+_WINDOW = 16 * 1024
+_SHORTEST_SECRET = 4
+_HEADER_LIMIT = 1024
+_PERSONAL = "(personal)"
+
+# A word after "token" is a sentence; a digit, padding or great length makes it a credential.
+_SCHEME = re.compile(r"\b(Token|Basic|Bearer)(\s+)(?=\S*[0-9=_]|\S{20})[A-Za-z0-9+/=_.~-]{4,}", re.IGNORECASE)
+_USERINFO = re.compile(r"(://)[^/\s@\"']+@")
+_RESULT_SECRET = re.compile(r"(command-results/[^/\s\"']+/)[^/\s\"'?#]+")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_VIN = re.compile(r"\b(?=[A-HJ-NPR-Z0-9]*[0-9])[A-HJ-NPR-Z0-9]{17}\b")
+_PHONE = re.compile(r"\+\d[\d ]{6,16}\d\b")
+_FIELD = re.compile(
+    r'"(?P<key>[A-Za-z_][\w.-]{0,60})"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*|\[[^\]\[{}]*\]?)', re.DOTALL
+)
+
+
+class Redactor:
+    """Masks by the lists in `allowed.py` and by the secrets that `secrets()` names at the time."""
+
+    def __init__(self, secrets: Callable[[], Iterable[str]], personal: Literal["mask", "show"] = "mask") -> None:
+        self._secrets = secrets
+        self._show_personal = personal == "show"
+        self._known: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self._longest = 0
+
+    def redact_text(self, text: str) -> str:
+        """Free text: an exception's message, a vendor's words, a log line."""
+        self._refresh()
+        return self._text(text)
+
+    def redact_headers(self, headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+        """The headers on the list; several of one name are joined. That `Authorization` was there is shown, not
+        what.
+        """
+        self._refresh()
+        shown: dict[str, str] = {}
+        for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+            key = name.lower()
+            if key == "authorization":
+                shown[key] = HIDDEN
+            elif key in allowed.HEADERS or allowed.HEADER_FAMILIES.match(key):
+                safe = self._link(value) if key in allowed.HEADERS_WITH_URLS else self._text(value[:_HEADER_LIMIT])
+                shown[key] = f"{shown[key]}, {safe}" if key in shown else safe
+        return shown
+
+    def redact_url(self, url: str) -> str:
+        """The URL without user, fragment, personal path segments or values of parameters that are not on the list."""
+        self._refresh()
+        return self._url(url)
+
+    def redact_body(self, body: bytes, content_type: str | None) -> dict[str, Any]:
+        """A preview of at most 4 KiB, with the length and SHA-256 of the body as it was on the wire."""
+        self._refresh()
+        return {
+            "preview": self._preview(body, content_type or ""),
+            "length": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+
+    def redact_value(self, value: Any, key: str = "") -> Any:
+        """A JSON value, field by field; `key` is the name it stands under."""
+        self._refresh()
+        return self._walk(value, key)
+
+    def _walk(self, value: Any, key: str) -> Any:
+        if isinstance(value, dict):
+            personal = key == _PERSONAL or (key.lower() in allowed.PERSONAL and not self._show_personal)
+            return {self._text(str(k)): self._walk(v, _inside(str(k), personal)) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._walk(item, key) for item in value]
+        return self._leaf(value, key)
+
+    def _leaf(self, value: Any, key: str) -> Any:
+        if isinstance(value, bool) or value is None:
+            return value
+        name = key.lower()
+        if name in allowed.SECRET:
+            return HIDDEN
+        if isinstance(value, str) and name in allowed.URLS:
+            return self._url(value)
+        if name in allowed.FIELDS or (self._show_personal and name):
+            return self._text(value) if isinstance(value, str) else value
+        return _masked(self._without_secrets(value)) if isinstance(value, str) else HIDDEN
+
+    def _preview(self, body: bytes, content_type: str) -> str:
+        if not body:
+            return ""
+        if not allowed.TEXT_TYPES.search(content_type) and b"\0" in body[:1024]:
+            return "[binary]"
+        text = self._json_preview(body) if len(body) <= _WINDOW else None
+        if text is None:
+            text = self._fragment_preview(body)
+        return text.encode("utf-8", "replace")[:PREVIEW_BYTES].decode("utf-8", "ignore")
+
+    def _json_preview(self, body: bytes) -> str | None:
+        try:
+            return self._without_secrets(json.dumps(self._walk(json.loads(body), ""), ensure_ascii=False))
+        except (ValueError, RecursionError):
+            return None
+
+    def _fragment_preview(self, body: bytes) -> str:
+        """Text that is no whole JSON document: HTML, or JSON that was cut off or is too long to be walked."""
+        text = body[:_WINDOW].decode("utf-8", "replace")
+        if len(body) > _WINDOW:
+            # A secret cut in two at the window's edge could not be recognised.
+            text = text[: _WINDOW - self._longest]
+        return self._text(_FIELD.sub(self._field, text))
+
+    def _field(self, match: re.Match[str]) -> str:
+        raw, key = match["value"], match["key"]
+        try:
+            shown = json.dumps(self._walk(json.loads(raw), key), ensure_ascii=False)
+        except ValueError:
+            shown = f'"{HIDDEN}"'
+        return f'"{key}": {shown}'
+
+    def _text(self, text: str) -> str:
+        text = _SCHEME.sub(rf"\1\2{HIDDEN}", self._without_secrets(text))
+        text = _RESULT_SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
+        return text if self._show_personal else _without_people(text)
+
+    def _url(self, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            return HIDDEN
+        netloc = (f"[{host}]" if ":" in host else host) + port
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        shown = [(k, self._text(v[:_HEADER_LIMIT]) if k in allowed.QUERY else HIDDEN) for k, v in pairs]
+        query = urlencode(shown, safe="[]:,…")
+        return self._without_secrets(urlunsplit((parts.scheme, netloc, self._path(parts.path), query, "")))
+
+    def _link(self, value: str) -> str:
+        if "<" not in value:
+            return self._url(value[:_HEADER_LIMIT])
+        return re.sub(r"<([^>]*)>", lambda match: f"<{self._url(match[1])}>", self._text(value[:_HEADER_LIMIT]))
+
+    def _path(self, path: str) -> str:
+        segments = path.split("/")
+        for position, segment in enumerate(segments):
+            before = segments[:position]
+            if before[-2:-1] == ["command-results"]:
+                segments[position] = HIDDEN
+            elif not self._show_personal and (before[-3:-2] == ["tokens"] or _VIN.search(unquote(segment))):
+                segments[position] = _masked(unquote(segment))
+        return "/".join(segments)
+
+    def _without_secrets(self, text: str) -> str:
+        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+
+    def _refresh(self) -> None:
+        known = frozenset(self._secrets())
+        if known != self._known:
+            forms = {form for secret in known for form in _forms(secret) if len(form) >= _SHORTEST_SECRET}
+            longest_first = sorted(forms, key=len, reverse=True)
+            self._longest = len(longest_first[0]) if forms else 0
+            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+            self._known = known
+
+
+def _inside(key: str, personal: bool) -> str:
+    """The name a value is judged by: all of a personal group is personal, but its secrets stay secrets."""
+    return _PERSONAL if personal and key.lower() not in allowed.SECRET else key
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """The ways a secret may be written down."""
+    yield secret
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    if len(secret) >= _SHORTEST_SECRET:
+        raw = secret.encode()
+        for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+            yield encoded.decode()
+            yield encoded.decode().rstrip("=")
+
+
+def _masked(value: str) -> str:
+    kept = 4 if len(value) >= 12 else 2 if len(value) >= 6 else 0
+    return f"…{value[len(value) - kept :]}" if kept else "…"
+
+
+def _without_people(text: str) -> str:
+    for pattern in (_EMAIL, _VIN, _PHONE):
+        text = pattern.sub(lambda match: _masked(match[0]), text)
+    return text

@@ -1,0 +1,50 @@
+#!lua flags=allow-oom
+--!include ack
+-- A job goes back to its place, to be tried again at a time. Settles or refunds the permit; may close the budget
+-- (a refusal) or hold a scope (a credential).
+-- KEYS[1] prefix; ARGV[2] JSON as in parts/ack.lua and {wait = µs (0: at once), attempt = 1|0 counts an attempt,
+-- class, code, hold = {scope, hold, facts}, patience = µs before it is buried with `why`, close = parts/permit.lua, after_hint = bool, notices}; ARGV[3] evidence.
+-- Returns own | waiting | already | superseded | missing | overdue
+
+local now = read_clock()
+local J = job_read(A.id)
+local status = ack_status(J)
+if status == 'missing' or status == 'already' then return status end
+local mine, info = ack_open(J, status, now)
+job_note(A.id, ARGV[3])
+local wait = A.wait or 0
+if A.close then
+  if A.close.nonsense or (A.close.after and A.close.after > longest_wait(A.group)) then
+    local scope = 'budget:' .. A.group
+    if hold_set(scope, {cause = 'refusal', by = 'paceline', reason = A.close.reason, every = A.close.every}, info.at, now) then
+      raise_alert('hold:' .. scope, A.close.facts, now)
+    end
+  else
+    budget_close(A.group, info, A.close, now)
+  end
+end
+if A.hold and hold_set(A.hold.scope, A.hold.hold, info.at, now) then
+  raise_alert('hold:' .. A.hold.scope, A.hold.facts, now)
+end
+if not mine then
+  for _, notice in ipairs(A.notices or {}) do raise_alert(notice.key, notice.facts, now) end
+  return status
+end
+redis.call('HINCRBY', k_job(A.id), 'runs', A.settle.mode == 'refund' and 0 or 1)
+if A.attempt == 1 then
+  J.attempts = redis.call('HINCRBY', k_job(A.id), 'attempts', 1)
+  redis.call('HSET', k_job(A.id), 'crashes', '0')
+  J.err, J.code = A.class, A.code
+end
+if A.class then redis.call('HSET', k_job(A.id), 'err', A.class, 'code', A.code or '') end
+if A.patience then
+  -- nobody here knows the operation: another version may, for a while
+  redis.call('HSETNX', k_job(A.id), 'strange', I(now))
+  if now - tonumber(redis.call('HGET', k_job(A.id), 'strange')) >= A.patience then
+    job_bury(J, A.why, now)
+    return status
+  end
+end
+job_wait(J, wait > 0 and now + wait or nil, now)
+for _, notice in ipairs(A.notices or {}) do raise_alert(notice.key, notice.facts, now) end
+return status

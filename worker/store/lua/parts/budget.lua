@@ -1,0 +1,112 @@
+--!include window
+-- The windows of a budget, taken together or not at all; and what an answer teaches about them.
+-- conf: 'g:<account|budget>' -> window names joined by ','; 'a:<account>' -> 'api|headers(1/0)'
+
+local BLOCKED = -1        -- no permit until a call in flight settles
+local FAR = 4000000000000000
+
+local function account_of(group) return string.match(group, '^(.*)|[^|]*$') end
+
+local function windows_of(group)
+  local names = redis.call('HGET', k_conf(), 'g:' .. group)
+  if not names then return nil end
+  local list = {}
+  for name in string.gmatch(names, '[^,]+') do list[#list + 1] = name end
+  return list
+end
+
+local function load_windows(group, now)
+  local names = windows_of(group)
+  if not names then return nil end
+  local list = {}
+  for i, name in ipairs(names) do
+    local w = window_load(name, now)
+    if not w then return nil end
+    list[i] = w
+  end
+  return list
+end
+
+-- A window the store may have forgotten something about: room for one probe, or none until it has passed.
+-- mode 'probe' | 'wait'. Returns room (or nil when the window is sure) and the time to look again.
+local function unsure_room(w, now, unsure, headers, mode, transit)
+  if unsure == 0 or w.sure > unsure or now >= unsure + w.len + transit then return nil end
+  if headers and mode == 'probe' then
+    if w.inf == 0 then return 1, now end
+    return 0, BLOCKED
+  end
+  return 0, unsure + w.len + transit
+end
+
+-- how many permits priority p may take now in all windows, and otherwise when to look again (µs or BLOCKED)
+local function budget_room(windows, p, now, doubt)
+  local room, at = 1000000, 0
+  for _, w in ipairs(windows) do
+    local free = w.lim - window_reserve(w, p, now) - w.tot - w.inf - w.fgn
+    local again = now
+    if free <= 0 then again = window_next(w, now, 1 - free) or BLOCKED end
+    local few, when = unsure_room(w, now, doubt.unsure, doubt.headers, doubt.mode, doubt.transit)
+    if few and few < free then
+      free = few
+      again = when
+    end
+    if w.shut > now then
+      free = 0
+      again = math.max(again, w.shut)
+    end
+    if free <= 0 then
+      if again == BLOCKED or at == BLOCKED then at = BLOCKED else at = math.max(at, again) end
+    end
+    room = math.min(room, free)
+  end
+  return math.max(room, 0), at
+end
+
+local function permits_take(windows, n)
+  for _, w in ipairs(windows) do
+    w.inf = w.inf + n
+    w.taken = w.taken + n
+    window_save(w)
+  end
+end
+
+-- lim follows a told limit: down at once, up to the ceiling after three equal answers
+local function learn_limit(w, told)
+  if told == w.lim then
+    redis.call('HDEL', k_window(w.name), 'rv', 'rn')
+    return false
+  end
+  if told < w.lim then
+    redis.call('HSET', k_window(w.name), 'lim', I(told))
+    redis.call('HDEL', k_window(w.name), 'rv', 'rn')
+    w.lim = told
+    return false
+  end
+  local goal = math.min(told, w.ceil)
+  if goal <= w.lim then return false end
+  local seen = w.rv == told and w.rn + 1 or 1
+  if seen < 3 then
+    redis.call('HSET', k_window(w.name), 'rv', I(told), 'rn', I(seen))
+    return false
+  end
+  redis.call('HSET', k_window(w.name), 'lim', I(goal))
+  redis.call('HDEL', k_window(w.name), 'rv', 'rn')
+  w.lim = goal
+  return true
+end
+
+-- One answer's headers: limit and remaining of a window, as told to the call taken at `sent` with `occ` permits
+-- occupied then and `taken` ever taken. Others use what we cannot have used ourselves. True when room has grown.
+local function learn(w, told, sent, occ, taken, now)
+  local freer = false
+  if told.limit then freer = learn_limit(w, told.limit) end
+  if told.remaining and sent >= w.fgn_at then
+    local limit = told.limit or w.lim
+    local ours = occ + (w.taken - taken)
+    local foreign = math.max(0, (limit - told.remaining) - ours)
+    if foreign < w.fgn then freer = true end
+    w.fgn = foreign
+    redis.call('HSET', k_window(w.name), 'fgn', I(foreign), 'fgn_at', I(sent), 'fgn_till', I(now + w.len), 'sure', I(sent))
+  end
+  return freer
+end

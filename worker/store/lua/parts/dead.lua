@@ -1,0 +1,66 @@
+--!include job
+-- Dead letters, indexed by time, account, operation, class and problem; the problem's record; the brake.
+-- problem:<fp> hash: api op class code count first last sample, burst window (burst_at, burst_n)
+
+local function fingerprint(api, op, class, code)
+  return string.sub(redis.sha1hex(api .. '|' .. op .. '|' .. class .. '|' .. code), 1, 16)
+end
+
+local function dead_indexes(J, class, fp)
+  return {k_dead(), k_dead_by('account', J.acct), k_dead_by('operation', J.op), k_dead_by('class', class),
+    k_dead_by('problem', fp)}
+end
+
+-- Too many of one problem in a short time: a bad deploy, a changed contract. Hold the lane, say so once.
+local function dead_brake(J, fp, now)
+  local limit = conf_number('brake_count', 50)
+  local span = conf_number('brake_window', 60000000)
+  local v = redis.call('HMGET', k_problem(fp), 'burst_at', 'burst_n')
+  local at, n = tonumber(v[1] or 0), tonumber(v[2] or 0)
+  if now - at > span then at, n = now, 0 end
+  n = n + 1
+  redis.call('HSET', k_problem(fp), 'burst_at', I(at), 'burst_n', I(n))
+  if n < limit then return end
+  local scope = 'lane:' .. J.lane
+  if hold_set(scope, {cause = 'brake', by = 'paceline', problem = fp,
+      reason = n .. ' dead letters of one problem within ' .. I(span / 1000000) .. ' s'}, nil, now) then
+    raise_alert('hold:' .. scope, cjson.encode({kind = 'brake', scope = scope, problem = fp, account = J.acct,
+      operation = J.op, job = J.id, count = n}), now)
+  end
+end
+
+-- why = {class, code, alert = bool, message}
+local function job_bury(J, why, now)
+  local fp = fingerprint(J.api, J.op, why.class, why.code or '')
+  redis.call('HSET', k_job(J.id), 'err', why.class, 'code', why.code or '', 'fp', fp, 'why', why.message or '')
+  job_end(J, 'dead', now, 0)
+  for _, key in ipairs(dead_indexes(J, why.class, fp)) do redis.call('ZADD', key, I(now), J.id) end
+  redis.call('HSETNX', k_problem(fp), 'first', I(now))
+  redis.call('HSET', k_problem(fp), 'api', J.api, 'op', J.op, 'class', why.class, 'code', why.code or '',
+    'last', I(now), 'sample', J.id)
+  redis.call('HINCRBY', k_problem(fp), 'count', 1)
+  redis.call('ZADD', k_problems(), I(now), fp)
+  if why.alert then
+    raise_alert('problem:' .. fp, cjson.encode({kind = 'problem', problem = fp, api = J.api, operation = J.op,
+      class = why.class, code = why.code or '', account = J.acct, job = J.id, message = why.message}), now)
+  end
+  dead_brake(J, fp, now)
+end
+
+-- out of all dead-letter indexes; the last one of a problem resolves its alert
+local function dead_leave(J, now)
+  for _, key in ipairs(dead_indexes(J, J.err, J.fp)) do redis.call('ZREM', key, J.id) end
+  redis.call('ZREM', k_discarded(), J.id)
+  count('dead', -1)
+  if redis.call('EXISTS', k_dead_by('problem', J.fp)) == 0 then resolve_alert('problem:' .. J.fp, now) end
+end
+
+-- whatever is past its deadline: expired when never sent, dead with its last cause when it had been tried
+local function job_overdue(J, now)
+  if tonumber(J.attempts or 0) > 0 and J.err then
+    job_unwait(J, now)
+    job_bury(J, {class = J.err, code = J.code, alert = false, message = 'its deadline passed before another attempt'}, now)
+  else
+    job_expire(J, now)
+  end
+end

@@ -1,0 +1,76 @@
+--!include hold
+-- A job's record and the places it can be in. Every job is in exactly one: waiting (queue or due), running (a lease),
+-- done, dead, cancelled, expired.
+-- job:<id> hash: op acct api budget prio place state repeat(1/0) dl deadline µs, dlrel µs, created, due, attempts,
+-- crashes, lease, last (lease before), acked (lease that settled it), sending, key, psha, chain, page, err, code,
+-- fp, ended, runs (attempts ever), redrives, disc
+
+local J_FIELDS = {'state', 'op', 'acct', 'api', 'budget', 'prio', 'place', 'repeat', 'dl', 'dlrel', 'attempts',
+  'crashes', 'lease', 'last', 'acked', 'sending', 'key', 'err', 'code', 'fp', 'chain', 'created', 'disc', 'due'}
+
+local function job_read(id)
+  local v = redis.call('HMGET', k_job(id), unpack(J_FIELDS))
+  if not v[1] then return nil end
+  local J = {id = id}
+  for i, field in ipairs(J_FIELDS) do J[field] = v[i] end
+  J.lane = J.acct .. '|' .. J.op
+  J.group = J.acct .. '|' .. J.budget
+  return J
+end
+
+local function count(what, by) redis.call('HINCRBY', k_counts(), what, by) end
+
+-- into the line at its own place, now or when `due` has come
+local function job_wait(J, due, now)
+  if due and due > now then
+    redis.call('ZADD', k_due(J.lane, J.prio), I(due), J.id)
+    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', I(due))
+  else
+    redis.call('ZADD', k_queue(J.lane, J.prio), J.place, J.id)
+    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', '0')
+  end
+  redis.call('HDEL', k_job(J.id), 'lease', 'sending')
+  if tonumber(J.dl) > 0 then redis.call('ZADD', k_deadlines(), J.dl, J.id) end
+  touch_lane(J.lane, J.group, J.prio, now)
+end
+
+local function job_unwait(J, now)
+  redis.call('ZREM', k_queue(J.lane, J.prio), J.id)
+  redis.call('ZREM', k_due(J.lane, J.prio), J.id)
+  redis.call('ZREM', k_deadlines(), J.id)
+  touch_lane(J.lane, J.group, J.prio, now, true)
+end
+
+local function conf_number(field, default) return tonumber(redis.call('HGET', k_conf(), field) or default) end
+
+-- keep everything about an ended job for `ttl` seconds (0: until retention removes it)
+local function job_keep(J, ttl)
+  if J.key then redis.call('EXPIRE', k_idempotency(J.key), math.max(ttl, conf_number('key_ttl', 86400))) end
+  if ttl <= 0 then return end
+  redis.call('EXPIRE', k_job(J.id), ttl)
+  redis.call('EXPIRE', k_message(J.id), ttl)
+  redis.call('EXPIRE', k_evidence(J.id), ttl)
+  redis.call('EXPIRE', k_result(J.id), ttl)
+  if J.chain then redis.call('EXPIRE', k_chain(J.chain), ttl) end
+end
+
+local function job_note(id, evidence)
+  if evidence and evidence ~= '' then
+    redis.call('RPUSH', k_evidence(id), evidence)
+    redis.call('LTRIM', k_evidence(id), -40, -1)
+  end
+end
+
+local function job_end(J, state, now, ttl)
+  redis.call('HSET', k_job(J.id), 'state', state, 'ended', I(now))
+  redis.call('HDEL', k_job(J.id), 'lease')
+  count(state, 1)
+  job_keep(J, ttl)
+end
+
+-- past its deadline: never sent -> expired; sent before -> dead with what it died of (see dead.lua)
+local function job_expire(J, now)
+  job_unwait(J, now)
+  job_end(J, 'expired', now, conf_number('result_ttl', 86400))
+  redis.call('ZADD', k_expired(), I(now), J.id)
+end

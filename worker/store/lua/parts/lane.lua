@@ -1,0 +1,71 @@
+--!include budget
+-- Where jobs wait, and the one `touch` that every decision ends in when it can make a lane ready earlier.
+-- A lane is account|operation; its group is account|budget. ready:<p> orders groups by when they are worth a look;
+-- g:<group>:<p> orders lanes by when they were last served, so that service is fair between lanes and groups.
+
+-- Two bells: a process whose last free thread is kept for urgent work listens to the urgent one alone, so that it can
+-- neither miss an urgent job nor swallow the token of another.
+local function ring_bell(p)
+  local bell = k_bell(p == 0 and 'urgent' or 'any')
+  if redis.call('LLEN', bell) < 8 then redis.call('RPUSH', bell, '1') end
+end
+
+-- quiet: the caller is the one who would be woken
+local function touch_group(group, p, now, quiet)
+  local head = redis.call('ZRANGE', k_group(group, p), 0, 0, 'WITHSCORES')
+  if not head[1] then
+    redis.call('ZREM', k_ready(p), group)
+    return
+  end
+  local at = tonumber(head[2])
+  local gate = tonumber(redis.call('HGET', k_gates(account_of(group)), group .. '|' .. p) or 0)
+  if gate == BLOCKED then
+    redis.call('ZREM', k_ready(p), group)
+    return
+  end
+  if gate > now then at = math.max(at, gate) end
+  local old = redis.call('ZSCORE', k_ready(p), group)
+  redis.call('ZADD', k_ready(p), I(at), group)
+  if not quiet and (not old or at < tonumber(old)) then ring_bell(p) end
+end
+
+local function touch_lane(lane, group, p, now, quiet)
+  if redis.call('SISMEMBER', k_capped(), lane) == 0 then
+    if redis.call('EXISTS', k_queue(lane, p)) == 1 then
+      local score = redis.call('ZSCORE', k_group(group, p), lane)
+      if not score or tonumber(score) > now then redis.call('ZADD', k_group(group, p), I(now), lane) end
+    else
+      local due = redis.call('ZRANGE', k_due(lane, p), 0, 0, 'WITHSCORES')
+      if due[1] then
+        redis.call('ZADD', k_group(group, p), due[2], lane)
+      else
+        redis.call('ZREM', k_group(group, p), lane)
+      end
+    end
+  end
+  touch_group(group, p, now, quiet)
+end
+
+local function set_gate(group, p, at)
+  redis.call('HSET', k_gates(account_of(group)), group .. '|' .. p, I(at))
+end
+
+-- forget the gates of an account (all, or only those that wait for a settled call) and look again
+local function open_gates(account, now, only_blocked)
+  local gates = redis.call('HGETALL', k_gates(account))
+  for i = 1, #gates, 2 do
+    if not only_blocked or tonumber(gates[i + 1]) == BLOCKED then
+      redis.call('HDEL', k_gates(account), gates[i])
+      local group, p = string.match(gates[i], '^(.*)|(%d)$')
+      touch_group(group, p, now)
+    end
+  end
+end
+
+-- one job of the lane is no longer in flight
+local function lane_landed(lane, group, now)
+  if redis.call('HINCRBY', k_flying(), lane, -1) <= 0 then redis.call('HDEL', k_flying(), lane) end
+  if redis.call('SREM', k_capped(), lane) == 1 then
+    for p = 0, 2 do touch_lane(lane, group, p, now) end
+  end
+end

@@ -1,0 +1,74 @@
+--!include dead
+-- A worker's claim on a job: made by take, renewed by its worker, taken back when it has lapsed.
+
+local CRASHES = 3
+
+-- An outage longer than half a lease is nobody's crash: all deadlines move by the gap.
+local function leases_shift_gap(now, lease_us)
+  local seen = tonumber(redis.call('HGET', k_meta(), 'seen') or now)
+  redis.call('HSET', k_meta(), 'seen', I(now))
+  local gap = now - seen
+  if gap <= lease_us / 2 then return end
+  local all = redis.call('ZRANGE', k_leases(), 0, -1, 'WITHSCORES')
+  for i = 1, #all, 2 do redis.call('ZADD', k_leases(), I(tonumber(all[i + 1]) + gap), all[i]) end
+end
+
+-- a lapsed lease: the permit stays until the latest possible arrival; the job is counted, returned or buried
+local function lease_reclaim(lease, expiry, transit, now)
+  local info = lease_read(lease)
+  if not info then
+    redis.call('ZREM', k_leases(), lease)
+    return
+  end
+  lease_drop(lease, info, now)
+  permit_settle(info, lease, {mode = 'unanswered', more = math.max(0, expiry + transit - now)}, nil, now)
+  if info.probe then probe_void(info.probe, now) end
+  if not info.id then return end
+  local J = job_read(info.id)
+  if not J or J.state ~= 'running' or J.lease ~= lease then return end
+  local crashes = redis.call('HINCRBY', k_job(J.id), 'crashes', 1)
+  redis.call('HSET', k_job(J.id), 'last', lease)
+  job_note(J.id, cjson.encode({event = 'crashed', worker = info.worker, lease = lease, at_us = I(now),
+    crashes = crashes, sending = J.sending == '1'}))
+  if J.sending == '1' and J['repeat'] ~= '1' then
+    job_bury(J, {class = 'outcome_unknown', code = 'worker_crashed', alert = true,
+      message = 'the worker ended after it had begun to send'}, now)
+  elseif crashes >= CRASHES then
+    job_bury(J, {class = 'crashed', code = 'worker_crashed', alert = true,
+      message = 'three workers ended while they ran this job'}, now)
+  else
+    job_wait(J, nil, now)
+  end
+end
+
+local function leases_reclaim(now, transit)
+  local lapsed = redis.call('ZRANGEBYSCORE', k_leases(), '-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 50)
+  for i = 1, #lapsed, 2 do lease_reclaim(lapsed[i], tonumber(lapsed[i + 1]), transit, now) end
+  return #lapsed / 2
+end
+
+-- what a worker needs to know of a job it has been given
+local function lease_card(lease, info)
+  local J = job_read(info.id)
+  local message = redis.call('GET', k_message(info.id))
+  if not J or not message then return nil end
+  return {lease, info.id, message, cjson.encode({account = info.acct, operation = info.op, group = info.group,
+    priority = info.p, attempts = tonumber(J.attempts or 0), crashes = tonumber(J.crashes or 0),
+    dl = J.dl, taken = I(info.at), created = J.created, chain = J.chain, probe = info.probe})}
+end
+
+-- gives one waiting job to a worker; its windows have been charged already
+local function lease_make(lease, J, windows, worker, until_us, probe, now)
+  local info = {id = J.id, acct = J.acct, op = J.op, group = J.group, p = J.prio, at = now, worker = worker,
+    win = {}, occ = {}, taken = {}, probe = probe}
+  for i, w in ipairs(windows) do
+    info.win[i], info.occ[i], info.taken[i] = w.name, w.tot + w.inf, w.taken
+  end
+  redis.call('ZREM', k_queue(J.lane, J.prio), J.id)
+  redis.call('ZREM', k_deadlines(), J.id)
+  redis.call('HSET', k_job(J.id), 'state', 'running', 'lease', lease)
+  redis.call('ZADD', k_leases(), I(until_us), lease)
+  redis.call('HSET', k_lease(), lease, cmsgpack.pack(info))
+  redis.call('HINCRBY', k_flying(), J.lane, 1)
+  return info
+end

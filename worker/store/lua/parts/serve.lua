@@ -1,0 +1,140 @@
+--!include lease
+-- Hands out jobs of one budget: hold, permits, lanes in turn, jobs in line.
+
+-- 'open' | 'probe', scope | 'shut' (its gate is set)
+local function serve_hold(group, p, now)
+  if redis.call('HLEN', k_holds()) == 0 then return 'open' end
+  local scope = 'account:' .. account_of(group)
+  local hold = hold_read(scope)
+  if not hold then
+    scope = 'budget:' .. group
+    hold = hold_read(scope)
+  end
+  if not hold then return 'open' end
+  local at = FAR
+  if hold.probe_at and not hold.probe then
+    at = tonumber(hold.probe_at)
+    if at <= now then return 'probe', scope, hold end
+  end
+  set_gate(group, p, at)
+  return 'shut'
+end
+
+local function lane_cap(lane)
+  local own = redis.call('HGET', k_conf(), 'cap:' .. lane) or redis.call('HGET', k_conf(), 'cap:' .. string.match(lane, '[^|]*$'))
+  own = own or redis.call('HGET', k_conf(), 'lane_cap')
+  if own then return tonumber(own) end
+  return math.max(1, math.floor(tonumber(redis.call('HGET', k_meta(), 'fleet') or 2) / 2))
+end
+
+local function promote(lane, p, want, now)
+  local due = redis.call('ZRANGEBYSCORE', k_due(lane, p), '-inf', I(now), 'LIMIT', 0, want)
+  for _, id in ipairs(due) do
+    redis.call('ZREM', k_due(lane, p), id)
+    local place = redis.call('HGET', k_job(id), 'place')
+    if place then redis.call('ZADD', k_queue(lane, p), place, id) end
+  end
+end
+
+-- up to `want` jobs of one lane; appends cards to `out`
+local function serve_lane(lane, group, p, want, windows, ctx, now, out)
+  if redis.call('HEXISTS', k_holds(), 'lane:' .. lane) == 1 then
+    redis.call('ZREM', k_group(group, p), lane)
+    return 0
+  end
+  local room = lane_cap(lane) - tonumber(redis.call('HGET', k_flying(), lane) or 0)
+  if room <= 0 then
+    redis.call('SADD', k_capped(), lane)
+    for q = 0, 2 do redis.call('ZREM', k_group(group, q), lane) end
+    return 0
+  end
+  want = math.min(want, room)
+  promote(lane, p, want, now)
+  local given = 0
+  for _, id in ipairs(redis.call('ZRANGE', k_queue(lane, p), 0, want - 1)) do
+    local J = job_read(id)
+    if not J or J.state ~= 'waiting' or J.lane ~= lane then
+      redis.call('ZREM', k_queue(lane, p), id)
+    elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then
+      job_overdue(J, now)
+    else
+      J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
+      local lease = ctx.nonce .. '.' .. I(#out + 1)
+      local info = lease_make(lease, J, windows, ctx.worker, now + ctx.lease_us, ctx.probe, now)
+      out[#out + 1] = lease_card(lease, info) or {lease, id, '', '{}'}
+      ctx.given[#ctx.given + 1] = lease
+      given = given + 1
+    end
+  end
+  if redis.call('EXISTS', k_queue(lane, p)) == 1 then
+    redis.call('ZADD', k_group(group, p), I(now), lane)
+  else
+    touch_lane(lane, group, p, now, true)
+  end
+  return given
+end
+
+-- lanes in the order they were last served, an equal share each, until `want` is filled or nothing moves
+local function serve_lanes(group, p, want, windows, ctx, now, out)
+  local given = 0
+  for _ = 1, 4 do
+    local lanes = redis.call('ZRANGEBYSCORE', k_group(group, p), '-inf', I(now), 'LIMIT', 0, want - given)
+    if #lanes == 0 then break end
+    local share = math.ceil((want - given) / #lanes)
+    local moved = 0
+    for _, lane in ipairs(lanes) do
+      if given >= want then break end
+      local n = serve_lane(lane, group, p, math.min(share, want - given), windows, ctx, now, out)
+      given = given + n
+      moved = moved + n
+    end
+    if given >= want or moved == 0 then break end
+  end
+  return given
+end
+
+-- up to `want` jobs of one budget at priority p
+local function serve_group(group, p, want, ctx, now, out)
+  local verdict, scope, hold = serve_hold(group, p, now)
+  if verdict == 'shut' then
+    touch_group(group, p, now, true)
+    return 0
+  end
+  if verdict == 'probe' then want = 1 end
+  local account = account_of(group)
+  local windows = load_windows(group, now)
+  if not windows then
+    set_gate(group, p, FAR)     -- an account that settings no longer name: its jobs stay until it comes back
+    touch_group(group, p, now, true)
+    return 0
+  end
+  local room, again = budget_room(windows, p, now, ctx.doubt(account))
+  if #windows == 0 then
+    local shut = tonumber(redis.call('HGET', k_refusals(), '!' .. group) or 0)
+    if shut > now then room, again = 0, shut end
+  end
+  if room <= 0 then
+    set_gate(group, p, again)
+    touch_group(group, p, now, true)
+    return 0
+  end
+  want = math.min(want, room)
+  permits_take(windows, want)
+  ctx.probe = verdict == 'probe' and scope or nil
+  local given = serve_lanes(group, p, want, windows, ctx, now, out)
+  if given < want then
+    for _, w in ipairs(windows) do
+      w.inf = w.inf - (want - given)
+      w.taken = w.taken - (want - given)
+      window_save(w)
+    end
+  end
+  if ctx.probe and given > 0 then
+    hold.probe = ctx.given[#ctx.given]
+    hold_write(scope, hold)
+  end
+  ctx.probe = nil
+  redis.call('HDEL', k_gates(account), group .. '|' .. p)
+  touch_group(group, p, now, true)
+  return given
+end

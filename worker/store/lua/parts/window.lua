@@ -1,0 +1,139 @@
+--!include clock
+-- One window of an account: permits settled in buckets, permits in flight, what others use.
+-- 1440 buckets of window/1440 (rounded up): a permit frees at the END of its bucket + window, so never early.
+-- 1442 slots, because a window that starts inside a bucket touches one more on either side.
+-- win:<account|window> hash, µs and counts:
+--   lim limit in force, ceil configured limit, len length, tot settled and still inside, inf in flight, late of those
+--   never answered, taken permits ever taken, first oldest bucket still inside, fgn foreign use, fgn_at take time of
+--   the call that told it, fgn_till its end, sure last told by headers, shut closed until, rv/rn a higher limit seen,
+--   urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths
+
+local SLOTS = 1442
+local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
+  'shut', 'rv', 'rn', 'urg', 'rb', 'rn2'}
+
+local function ring_read(w, from, n)
+  local slot = from % SLOTS
+  local head = math.min(n, SLOTS - slot)
+  local s = redis.call('GETRANGE', k_ring(w.name), slot * 4, (slot + head) * 4 - 1)
+  if #s < head * 4 then s = s .. string.rep('\0', head * 4 - #s) end
+  if head < n then
+    local t = redis.call('GETRANGE', k_ring(w.name), 0, (n - head) * 4 - 1)
+    s = s .. t .. string.rep('\0', (n - head) * 4 - #t)
+  end
+  return s
+end
+
+-- next non-empty bucket of the bytes `s` at or after bucket i (from 1): its index and count, or nil
+local function ring_next(s, i)
+  local at = string.find(s, '[^%z]', (i - 1) * 4 + 1)
+  if not at then return nil end
+  local b = math.floor((at - 1) / 4)
+  local c1, c2, c3, c4 = string.byte(s, b * 4 + 1, b * 4 + 4)
+  return b + 1, c1 + c2 * 256 + c3 * 65536 + c4 * 16777216
+end
+
+local function ring_write(w, from, s)
+  local slot = from % SLOTS
+  local head = math.min(#s, (SLOTS - slot) * 4)
+  redis.call('SETRANGE', k_ring(w.name), slot * 4, string.sub(s, 1, head))
+  if head < #s then redis.call('SETRANGE', k_ring(w.name), 0, string.sub(s, head + 1)) end
+end
+
+local function ring_add(w, at)
+  local bucket = math.floor(at / w.bw)
+  if bucket < w.first then return end
+  local _, have = ring_next(ring_read(w, bucket, 1), 1)
+  ring_write(w, bucket, struct.pack('<I4', (have or 0) + 1))
+  w.tot = w.tot + 1
+end
+
+-- moves what has become certain into buckets, then forgets the buckets that have left the window
+local function window_roll(w, now)
+  if w.late > 0 then
+    local due = redis.call('ZRANGEBYSCORE', k_late(w.name), '-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 100)
+    for i = 1, #due, 2 do
+      redis.call('ZREM', k_late(w.name), due[i])
+      ring_add(w, tonumber(due[i + 1]))
+      w.inf = w.inf - 1
+      w.late = w.late - 1
+    end
+  end
+  local first = math.floor((now - w.len) / w.bw)
+  if first <= w.first then return end
+  if w.tot > 0 then
+    local n = first - w.first
+    local freed = 0
+    if n >= SLOTS then
+      freed = w.tot
+    else
+      local s = ring_read(w, w.first, n)
+      local i, count = ring_next(s, 1)
+      while i do
+        freed = freed + count
+        i, count = ring_next(s, i + 1)
+      end
+      if freed > 0 and freed < w.tot then ring_write(w, w.first, string.rep('\0', n * 4)) end
+    end
+    w.tot = w.tot - freed
+    if w.tot <= 0 then
+      w.tot = 0
+      redis.call('DEL', k_ring(w.name))
+    end
+  end
+  w.first = first
+end
+
+local function window_load(name, now)
+  local v = redis.call('HMGET', k_window(name), unpack(W_FIELDS))
+  if not v[1] then return nil end
+  local w = {name = name}
+  for i, field in ipairs(W_FIELDS) do w[field] = tonumber(v[i] or 0) end
+  w.bw = math.ceil(w.len / 1440)
+  if w.fgn > 0 and w.fgn_till <= now then w.fgn = 0 end
+  window_roll(w, now)
+  return w
+end
+
+local function window_save(w)
+  redis.call('HSET', k_window(w.name), 'tot', I(w.tot), 'inf', I(w.inf), 'late', I(w.late), 'taken', I(w.taken),
+    'first', I(w.first), 'fgn', I(w.fgn))
+end
+
+-- when `deficit` permits will have left the window; nil when only a call in flight can tell
+local function window_next(w, now, deficit)
+  local got = 0
+  local foreign = w.fgn
+  local i = w.first
+  local last = math.floor(now / w.bw)
+  while w.tot > 0 and i <= last do
+    local n = math.min(128, last - i + 1)
+    local s = ring_read(w, i, n)
+    local b, count = ring_next(s, 1)
+    while b do
+      local at = (i + b) * w.bw + w.len
+      if foreign > 0 and w.fgn_till <= at then
+        got = got + foreign
+        foreign = 0
+        if got >= deficit then return w.fgn_till end
+      end
+      got = got + count
+      if got >= deficit then return at end
+      b, count = ring_next(s, b + 1)
+    end
+    i = i + n
+  end
+  if foreign > 0 and got + foreign >= deficit then return w.fgn_till end
+  if w.late > 0 and w.inf <= w.late then
+    local head = redis.call('ZRANGE', k_late(w.name), 0, 0, 'WITHSCORES')
+    if head[2] then return math.max(tonumber(head[2]), now + 1) end
+  end
+  return nil
+end
+
+-- permits kept back from priority p (1 normal, 2 bulk) while urgent demand is recent; one always stays open
+local function window_reserve(w, p, now)
+  if p == 0 or w.len < 60000000 or w.urg == 0 or w.urg < now - 10 * w.len then return 0 end
+  local share = p == 2 and w.rb or w.rn2
+  return math.max(0, math.min(math.ceil(w.lim * share / 1000), w.lim - 1))
+end

@@ -1,0 +1,18 @@
+#!lua flags=allow-oom
+--!include serve
+-- One permit without a job: a check of the operators' that must still count in the account's windows.
+-- KEYS[1] prefix; ARGV[2] JSON {group, lease, worker, lease_us, transit_us, mode}
+-- returns {1 | 0, now µs, µs to look again or -1}
+
+local now = read_clock()
+local windows = load_windows(A.group, now)
+if not windows then return {0, now, -1} end
+local unsure = tonumber(redis.call('HGET', k_meta(), 'unsure') or 0)
+local room, again = budget_room(windows, 0, now, {unsure = unsure, headers = true, mode = A.mode, transit = A.transit_us})
+if room <= 0 then return {0, now, again} end
+permits_take(windows, 1)
+local info = {acct = account_of(A.group), group = A.group, at = now, worker = A.worker, win = {}, occ = {}, taken = {}}
+for i, w in ipairs(windows) do info.win[i], info.occ[i], info.taken[i] = w.name, w.tot + w.inf, w.taken end
+redis.call('ZADD', k_leases(), I(now + A.lease_us), A.lease)
+redis.call('HSET', k_lease(), A.lease, cmsgpack.pack(info))
+return {1, now, now}

@@ -1,0 +1,28 @@
+#!lua
+--!include dead
+-- A dead letter (or an expired job) goes through its lane again, with its id, at the end of the line.
+-- KEYS[1] prefix; ARGV[2] JSON {id, by, reason, unknown = true to send again a call whose outcome is unknown, prio}
+-- returns 'waiting' | 'missing' | 'unknown' (say so explicitly) | 'discarded' (restore it first) | its other state
+
+local now = read_clock()
+local J = job_read(A.id)
+if not J then return 'missing' end
+if J.state ~= 'dead' and J.state ~= 'expired' then return J.state end
+if J.disc then return 'discarded' end
+if J.state == 'dead' and J.err == 'outcome_unknown' and J['repeat'] ~= '1' and not A.unknown then return 'unknown' end
+if J.state == 'dead' then
+  dead_leave(J, now)
+else
+  redis.call('ZREM', k_expired(), J.id)
+  count('expired', -1)
+end
+for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
+if J.key then redis.call('PERSIST', k_idempotency(J.key)) end
+job_note(J.id, cjson.encode({event = 'redriven', at_us = I(now), by = A.by, reason = A.reason, class = J.err, code = J.code}))
+J.place = I(redis.call('HINCRBY', k_meta(), 'place', 1))
+J.dl = I(now + tonumber(J.dlrel))
+redis.call('HSET', k_job(J.id), 'place', J.place, 'dl', J.dl, 'attempts', '0', 'crashes', '0')
+redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp', 'ended', 'acked', 'last', 'sending', 'why')
+redis.call('HINCRBY', k_job(J.id), 'redrives', 1)
+job_wait(J, nil, now)
+return 'waiting'

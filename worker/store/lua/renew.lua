@@ -1,0 +1,47 @@
+#!lua flags=allow-oom
+--!include accept
+--!include lease
+--!include workers
+-- Extends the named leases. A living worker's memory may be better than the store's: a lease the store has lost is made
+-- again from the full record its worker sends, and a job the store has lost is taken in again, running.
+-- KEYS[1] prefix
+-- ARGV[2] JSON {worker, digest, lease_us, silent_us, leases = [{lease, id, full = nil | {facts, sent, group, taken}}]}
+-- ARGV[3..] messages of the full records, in order
+-- returns {now µs, {one answer per lease}}: 'held' | 'lost' (somebody else's now) | 'unknown' (send the full record)
+
+local now = read_clock()
+leases_shift_gap(now, A.lease_us)
+worker_beat(A.worker, now, A.silent_us)
+if A.digest then redis.call('ZADD', k_confs(), I(now), A.digest) end
+
+local function restore(entry, message)
+  local facts = entry.full.facts
+  if redis.call('EXISTS', k_job(entry.id)) == 0 then job_accept(facts, message, now) end
+  local J = job_read(entry.id)
+  if J.state ~= 'waiting' or J.acked == entry.lease then return 'lost' end
+  job_unwait(J, now)
+  J.group = entry.full.group
+  local windows = load_windows(J.group, now) or {}
+  permits_take(windows, 1)
+  lease_make(entry.lease, J, windows, A.worker, now + A.lease_us, entry.full.probe, now)
+  if entry.full.sent then redis.call('HSET', k_job(J.id), 'sending', '1') end
+  return 'held'
+end
+
+local answers = {}
+local blob = 3
+for i, entry in ipairs(A.leases) do
+  local answer
+  if redis.call('ZSCORE', k_leases(), entry.lease) then
+    redis.call('ZADD', k_leases(), I(now + A.lease_us), entry.lease)
+    answer = 'held'
+  elseif entry.full then
+    answer = restore(entry, ARGV[blob])
+  else
+    local v = redis.call('HMGET', k_job(entry.id), 'state', 'last', 'acked')
+    if not v[1] or (v[1] == 'waiting' and v[3] ~= entry.lease) then answer = 'unknown' else answer = 'lost' end
+  end
+  if entry.full then blob = blob + 1 end
+  answers[i] = answer
+end
+return {now, answers}

@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+--!include permit
+-- Ends a permit without a job. KEYS[1] prefix; ARGV[2] JSON {lease, settle, told}; returns 1, or 0 when it had lapsed
+
+local now = read_clock()
+local info = lease_read(A.lease)
+if not info then return 0 end
+lease_drop(A.lease, info, now)
+permit_settle(info, A.lease, A.settle, A.told, now)
+return 1

@@ -1,0 +1,24 @@
+#!lua flags=allow-oom
+--!include dead
+-- Retention: removes what has been kept long enough, 50 of each at a time. KEYS[1] prefix; ARGV[2] JSON {dead_us}
+-- returns 1 when there may be more
+
+local now = read_clock()
+local old = redis.call('ZRANGEBYSCORE', k_dead(), '-inf', I(now - A.dead_us), 'LIMIT', 0, 50)
+for _, id in ipairs(old) do
+  local J = job_read(id)
+  if J then
+    for _, key in ipairs(dead_indexes(J, J.err or '', J.fp or '')) do redis.call('ZREM', key, id) end
+    redis.call('DEL', k_job(id), k_message(id), k_evidence(id), k_result(id), k_chain(J.chain or id))
+    if J.key then redis.call('EXPIRE', k_idempotency(J.key), 1) end
+  end
+  redis.call('ZREM', k_dead(), id)
+  redis.call('ZREM', k_discarded(), id)
+end
+local stale = redis.call('ZRANGEBYSCORE', k_problems(), '-inf', I(now - A.dead_us), 'LIMIT', 0, 50)
+for _, fp in ipairs(stale) do
+  redis.call('ZREM', k_problems(), fp)
+  redis.call('DEL', k_problem(fp))
+end
+redis.call('ZREMRANGEBYSCORE', k_expired(), '-inf', I(now - A.dead_us))
+return (#old >= 50 or #stale >= 50) and 1 or 0

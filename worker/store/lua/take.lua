@@ -1,0 +1,101 @@
+#!lua flags=allow-oom
+--!include serve
+--!include suspect
+-- Hands out jobs for threads that are free now: takes back lapsed leases, expires what is overdue, respects holds and
+-- caps, chooses budgets and lanes by priority then fairly, takes permits in all windows of a budget or none, leases.
+-- KEYS[1] prefix
+-- ARGV[2] JSON {worker, nonce, want = free threads, keep = 1 when the last thread is kept for urgent work,
+--   run = server run id, durable (bool), mode = probe|wait|fresh, lease_us, transit_us, expect = server µs expected by
+--   the worker's own clock or absent}
+-- returns {verdict, now µs, next µs or -1, outbox size, {card…}}; verdict 'ok' | 'configure' | 'clock' (compare
+--   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, facts JSON}
+
+local now = read_clock()
+if redis.call('HEXISTS', k_conf(), 'digest') == 0 or not redis.call('ZSCORE', k_workers(), A.worker) then
+  return {'configure', now, -1, 0, {}}
+end
+if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}} end
+suspect_check(A.run, A.durable, A.lease_us, A.mode, now)
+leases_shift_gap(now, A.lease_us)
+
+-- a lost reply: the same nonce gets the same leases
+local before = redis.call('GET', k_nonce(A.worker))
+if before then
+  local record = cmsgpack.unpack(before)
+  if record.nonce == A.nonce then
+    local cards = {}
+    for _, lease in ipairs(record.leases) do
+      local info = lease_read(lease)
+      if info then cards[#cards + 1] = lease_card(lease, info) end
+    end
+    return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards}
+  end
+end
+
+local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure', 'urg')
+local quiet, unsure, urgent = tonumber(m[1] or 0), tonumber(m[2] or 0), tonumber(m[3] or 0)
+if now < quiet then return {'quiet', now, quiet, redis.call('ZCARD', k_outbox()), {}} end
+
+local cause = redis.call('HGET', k_meta(), 'suspect')
+if cause then
+  redis.call('HDEL', k_meta(), 'suspect')
+  resolve_alert('suspect:' .. cause, now)
+end
+
+local again = leases_reclaim(now, A.transit_us) >= 50
+local overdue = redis.call('ZRANGEBYSCORE', k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)
+for _, id in ipairs(overdue) do
+  local J = job_read(id)
+  if J and J.state == 'waiting' then job_overdue(J, now) else redis.call('ZREM', k_deadlines(), id) end
+end
+again = again or #overdue >= 50
+
+local ctx = {worker = A.worker, nonce = A.nonce, lease_us = A.lease_us, given = {},
+  doubt = function(account)
+    local headers = string.match(redis.call('HGET', k_conf(), 'a:' .. account) or '', '|1$') ~= nil
+    return {unsure = unsure, headers = headers, mode = A.mode, transit = A.transit_us}
+  end}
+local out = {}
+local keep = 0
+if A.keep == 1 and urgent > now - 600000000 then keep = 1 end
+for p = 0, 2 do
+  local want = A.want - #out
+  if p > 0 then want = want - keep end
+  local looked = 0
+  while want > 0 do
+    local groups = redis.call('ZRANGEBYSCORE', k_ready(p), '-inf', I(now), 'LIMIT', 0, want)
+    if #groups == 0 then break end
+    looked = looked + #groups
+    if looked > 64 then
+      again = true
+      break
+    end
+    local share = math.ceil(want / #groups)
+    for _, group in ipairs(groups) do
+      if want <= 0 then break end
+      want = want - serve_group(group, p, math.min(share, want), ctx, now, out)
+    end
+  end
+end
+if #ctx.given > 0 then
+  redis.call('SET', k_nonce(A.worker), cmsgpack.pack({nonce = A.nonce, leases = ctx.given}), 'PX', 600000)
+end
+
+-- when something can be taken next; a worker left with nothing free passes on what is ready
+local at = -1
+local function sooner(score)
+  if score and (at < 0 or tonumber(score) < at) then at = tonumber(score) end
+end
+for p = 0, 2 do
+  local left = A.want - #out - (p > 0 and keep or 0)
+  local head = tonumber(redis.call('ZRANGE', k_ready(p), 0, 0, 'WITHSCORES')[2])
+  if left > 0 then
+    sooner(head)
+  elseif #out > 0 and head and head <= now then
+    ring_bell(p)
+  end
+end
+sooner(redis.call('ZRANGE', k_leases(), 0, 0, 'WITHSCORES')[2])
+sooner(redis.call('ZRANGE', k_deadlines(), 0, 0, 'WITHSCORES')[2])
+if again then at = now end
+return {'ok', now, at, redis.call('ZCARD', k_outbox()), out}

@@ -1,0 +1,66 @@
+"""Plumbing of the store: loads the decisions in `lua/`, joins them with their shared parts, and runs them.
+
+Promise: one call is one atomic decision; a script the server has forgotten (SCRIPT FLUSH, a new node) is loaded again
+by redis-py before anything ran, never skipped. A part named by `--!include` comes once, after the parts it includes.
+Scope: text and calls. What is retried, and what an error means, is `connection.py`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.commands.core import Script
+
+from worker.store.keys import Keys, lua_names
+
+FOLDER = Path(__file__).parent / "lua"
+_INCLUDE = re.compile(r"^--!include (\w+)$", re.MULTILINE)
+_PREAMBLE = "local P = KEYS[1]\nlocal A = cjson.decode(ARGV[2])\n"
+
+
+@cache
+def compose(name: str) -> str:
+    """The whole text of a decision: shebang, key names, parts in order of need, the decision itself."""
+    text = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    shebang, _, body = text.partition("\n")
+    parts: list[str] = []
+    _collect(body, parts, set())
+    source = "\n".join([*parts, body])
+    return f"{shebang}\n{_PREAMBLE}{lua_names(source)}\n{source}"
+
+
+def _collect(text: str, parts: list[str], seen: set[str]) -> None:
+    for part in _INCLUDE.findall(text):
+        if part not in seen:
+            seen.add(part)
+            source = (FOLDER / "parts" / f"{part}.lua").read_text(encoding="utf-8")
+            _collect(source, parts, seen)
+            parts.append(source)
+
+
+class Scripts:
+    """The decisions, bound to one client and one partition.
+
+    `clock_us` is for tests alone: it replaces the server's clock (integer microseconds); `main.py` and the broker
+    refuse it outside the test environment.
+    """
+
+    def __init__(self, client: Redis, keys: Keys, clock_us: Any = None) -> None:
+        self._client = client
+        self._keys = keys
+        self.clock_us = clock_us
+        self._scripts: dict[str, Script] = {}
+
+    def __call__(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
+        """Run decision `name` with JSON `facts` and opaque `blobs`; returns what its header says."""
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = self._client.register_script(compose(name))
+        clock = "" if self.clock_us is None else str(int(self.clock_us()))
+        return script(keys=[self._keys.prefix], args=[clock, json.dumps(facts, separators=(",", ":")), *blobs])
