@@ -22,11 +22,12 @@ BACKOFF_S = 1.0
 class Bell(threading.Thread):
     """Blocks on the wake keys of one partition. `client` must allow reads longer than `listen_s`."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, threads: Threads, listen_s: float) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, threads: Threads, worker: str, listen_s: float) -> None:
         super().__init__(name="paceline-bell", daemon=True)
         self._client = client
         self._keys = keys
         self._threads = threads
+        self._own = keys("bell", worker)
         self._listen_s = listen_s
         self._stop = threading.Event()
 
@@ -37,7 +38,8 @@ class Bell(threading.Thread):
             if not bells:
                 continue
             try:
-                heard = self._client.blpop([self._keys("bell", bell) for bell in bells], timeout=self._listen_s)
+                listened = [self._own, *(self._keys("bell", bell) for bell in bells)]
+                heard = self._client.blpop(listened, timeout=self._listen_s)
                 away = False
                 if heard is not None:
                     self._heard(heard[0])  # type: ignore[index]
@@ -48,6 +50,8 @@ class Bell(threading.Thread):
                 self._stop.wait(BACKOFF_S)
 
     def _heard(self, key: bytes) -> None:
+        if key.decode() == self._own:
+            return  # only to listen anew, now to the other bells as well
         if self._threads.free == 0 or self._threads.draining:
             self._client.rpush(key, "1")
             # whoever listens gets it; without this pause we might be the one again

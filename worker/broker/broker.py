@@ -7,6 +7,7 @@ Scope: one process. No delay queues exist: a job that waits does so in the store
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -153,7 +154,7 @@ class PacelineBroker(Broker):
             self._tell(card, fate)
         except redis.RedisError as error:
             logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)
-        self.threads.release(card.lease)
+        self.let_go(card)
 
     def acknowledge(self, message: MessageProxy) -> None:
         """Tells the store a job's fate, and frees its thread once that has succeeded.
@@ -169,7 +170,17 @@ class PacelineBroker(Broker):
             if is_outage(error):
                 raise ConnectionClosed(error) from None
             self._bury_instead(card, fate, error)
-        self.threads.release(card.lease)
+        self.let_go(card)
+
+    def let_go(self, card: Card) -> None:
+        """The job is out of hand: its thread is free."""
+        if self.threads.release(card.lease):
+            self.nudge_bell()
+
+    def nudge_bell(self) -> None:
+        """Makes our own bell thread listen anew. Missing it costs one idle poll at most."""
+        with contextlib.suppress(redis.RedisError):
+            self.client.rpush(self.keys("bell", self.worker_id), "1")
 
     def _undecided(self, message: JobMessage) -> Fate:
         settle = unanswered(self.settings.limiter.transit_bound_s) if message.card.began else refund()

@@ -70,7 +70,7 @@ class Taker:
         }
         if self._clock is not None and broker.scripts.clock_us is None:
             facts["expect"] = self._clock[0] + int((asked_s - self._clock[1]) * 1_000_000)
-        verdict, now_us, next_us, outbox, dealt = self._scripts("take", facts)
+        verdict, now_us, next_us, outbox, dealt, more = self._scripts("take", facts)
         if verdict == b"configure":
             broker.hello()
             self._look_in(0)
@@ -86,6 +86,8 @@ class Taker:
         broker.threads.hold(cards)
         poll_s = broker.settings.broker.idle_poll_s
         self._look_in(poll_s if next_us < 0 else min(poll_s, max(0.0, (next_us - now_us) / 1e6)))
+        if broker.threads.left_behind(bool(more)):
+            broker.nudge_bell()
         return cards
 
     def _compare_clocks(self, now_us: int, asked_s: float) -> None:

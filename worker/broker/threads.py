@@ -23,6 +23,8 @@ class Threads:
         self._condition = threading.Condition()
         self._held: dict[str, Card] = {}
         self._look_at: float | None = 0.0
+        self._more = False
+        self._bells: list[str] = []
         self.total = 0
         self.draining = False
         self.stopped = False
@@ -45,14 +47,33 @@ class Threads:
             for card in cards:
                 self._held[card.lease] = card
 
-    def release(self, lease: str) -> None:
-        """A job is out of hand. Looks at the store again only where lack of a thread stood in the way."""
+    def release(self, lease: str) -> bool:
+        """A job is out of hand. Looks at the store again only where lack of a thread stood in the way.
+
+        True when the bell thread listens for less than it should by now (the broker then wakes it).
+        """
         with self._condition:
             if self._held.pop(lease, None) is None:
-                return
-            if self.free <= 1 + self.keep:
+                return False
+            if self.free == 1 or (self._more and self.free > self.keep):
                 self._look_at = 0.0
             self._condition.notify_all()
+            return self._lags()
+
+    def left_behind(self, more: bool) -> bool:
+        """What the last take said: whether work is left for want of a thread. Answers like `release`."""
+        with self._condition:
+            self._more = more
+            if more and self.free > self.keep:
+                self._look_at = 0.0
+            return self._lags()
+
+    def _lags(self) -> bool:
+        """The bell thread blocks on the urgent bell alone although ordinary work could be run again."""
+        if self._more or self._bells != ["urgent"] or self.free <= self.keep or self.draining:
+            return False
+        self._bells = []
+        return True
 
     def wake(self) -> None:
         with self._condition:
@@ -100,5 +121,7 @@ class Threads:
             if not self.stopped and (self.draining or self.free == 0):
                 self._condition.wait(timeout_s)
             if self.draining or self.stopped or self.free == 0:
-                return []
-            return ["urgent", "any"] if self.free > self.keep else ["urgent"]
+                self._bells = []
+            else:
+                self._bells = ["urgent", "any"] if self.free > self.keep else ["urgent"]
+            return list(self._bells)

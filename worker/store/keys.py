@@ -28,7 +28,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "counts": KeyName("counts", "hash", "accepted, done, dead, cancelled, expired: jobs by how they ended"),
     "workers": KeyName("workers", "zset", "worker -> last heartbeat (µs)"),
     "worker": KeyName("worker:%s", "hash", "one worker process: host, pid, threads, version, started"),
-    "bell": KeyName("bell:%s", "list", "urgent or any: wake tokens; a worker with a free thread blocks on it"),
+    "bell": KeyName("bell:%s", "list", "urgent, any, or a worker: wake tokens that bell threads block on"),
     # -- jobs -------------------------------------------------------------------------------------------------------
     "job": KeyName("job:%s", "hash", "facts and state of a job"),
     "message": KeyName("msg:%s", "string", "the encoded dramatiq message of a job"),

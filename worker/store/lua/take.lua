@@ -7,14 +7,14 @@
 -- ARGV[2] JSON {worker, nonce, want = free threads, keep = 1 when the last thread is kept for urgent work,
 --   run = server run id, durable (bool), mode = probe|wait|fresh, lease_us, transit_us, expect = server µs expected by
 --   the worker's own clock or absent}
--- returns {verdict, now µs, next µs or -1, outbox size, {card…}}; verdict 'ok' | 'configure' | 'clock' (compare
+-- returns {verdict, now µs, next µs or -1, outbox size, {card…}, 1 when work is left for want of a thread}; verdict 'ok' | 'configure' | 'clock' (compare
 --   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, facts JSON}
 
 local now = read_clock()
 if redis.call('HEXISTS', k_conf(), 'digest') == 0 or not redis.call('ZSCORE', k_workers(), A.worker) then
-  return {'configure', now, -1, 0, {}}
+  return {'configure', now, -1, 0, {}, 0}
 end
-if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}} end
+if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}, 0} end
 suspect_check(A.run, A.durable, A.lease_us, A.mode, now)
 leases_shift_gap(now, A.lease_us)
 
@@ -28,13 +28,13 @@ if before then
       local info = lease_read(lease)
       if info then cards[#cards + 1] = lease_card(lease, info) end
     end
-    return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards}
+    return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards, 1}
   end
 end
 
 local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure', 'urg')
 local quiet, unsure, urgent = tonumber(m[1] or 0), tonumber(m[2] or 0), tonumber(m[3] or 0)
-if now < quiet then return {'quiet', now, quiet, redis.call('ZCARD', k_outbox()), {}} end
+if now < quiet then return {'quiet', now, quiet, redis.call('ZCARD', k_outbox()), {}, 0} end
 
 local cause = redis.call('HGET', k_meta(), 'suspect')
 if cause then
@@ -83,6 +83,7 @@ end
 
 -- when something can be taken next; a worker left with nothing free passes on what is ready
 local at = -1
+local more = 0
 local function sooner(score)
   if score and (at < 0 or tonumber(score) < at) then at = tonumber(score) end
 end
@@ -91,11 +92,12 @@ for p = 0, 2 do
   local head = tonumber(redis.call('ZRANGE', k_ready(p), 0, 0, 'WITHSCORES')[2])
   if left > 0 then
     sooner(head)
-  elseif #out > 0 and head and head <= now then
-    ring_bell(p)
+  elseif head and head <= now then
+    more = 1
+    if #out > 0 then ring_bell(p) end
   end
 end
 sooner(redis.call('ZRANGE', k_leases(), 0, 0, 'WITHSCORES')[2])
 sooner(redis.call('ZRANGE', k_deadlines(), 0, 0, 'WITHSCORES')[2])
 if again then at = now end
-return {'ok', now, at, redis.call('ZCARD', k_outbox()), out}
+return {'ok', now, at, redis.call('ZCARD', k_outbox()), out, more}
