@@ -54,7 +54,7 @@ class System:
         )
         self.fate.worker = self.broker.worker_id
         self.broker.credentials_changed = self.credentials.changed
-        self.delivery.fence = self.broker.may_send
+        self.delivery.fence = self.broker.ending.may_send
 
 
 def store_url(settings: Settings) -> tuple[str, EmbeddedServer | None]:

@@ -132,13 +132,13 @@ def test_a_call_whose_lease_is_gone_writes_nothing(warm: bool) -> None:
     assert len(other.received) == warm
 
 
-def test_the_fence_is_asked_once_and_after_the_connection_stands() -> None:
-    asked: list[int] = []
+def test_the_fence_is_asked_once_and_only_when_a_connection_stands() -> None:
+    asked: list[str] = []
     with peer(answering()) as other:
         spec = Spec(other.url(), "POST", json={"a": 1})
-        call(spec, fresh=True, fence=lambda: asked.append(other.connections) is None)
-        assert kind(call("http://127.0.0.1:1/", fence=lambda: asked.append(99) is None)) == "refused"
-    assert asked == [1]
+        call(spec, fresh=True, fence=lambda: asked.append("connected") is None)
+        assert kind(call("http://127.0.0.1:1/", fence=lambda: asked.append("refused") is None)) == "refused"
+    assert asked == ["connected"]
 
 
 def test_a_fence_that_takes_too_long_makes_the_call_too_late() -> None:

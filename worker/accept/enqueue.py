@@ -120,7 +120,8 @@ class Enqueuer:
     def _call(self, facts: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
         for attempt in range(RETRIES + 1):
             try:
-                return self._scripts("enqueue", facts, *blobs)  # type: ignore[no-any-return]
+                reply: list[bytes] = self._scripts("enqueue", facts, *blobs)
+                return reply
             except redis.RedisError as error:
                 full = isinstance(error, redis.exceptions.OutOfMemoryError) or str(error).startswith("OOM")
                 if full:
@@ -139,7 +140,7 @@ class Enqueuer:
             return
         self._memory_asked = now
         try:
-            memory: dict[str, Any] = self._client.info("memory")  # type: ignore[assignment]
+            memory: dict[str, Any] = self._client.info("memory")
         except redis.RedisError:
             return  # the enqueue itself will say what is wrong
         limit = int(memory.get("maxmemory", 0))
@@ -153,8 +154,8 @@ class Enqueuer:
             chosen = self._settings.fail.deadlines.get(operation.name, operation.deadline_s)
         if isinstance(chosen, bool) or not isinstance(chosen, int | float) or not 0 < chosen <= 30 * 86400:
             raise Refused(
-                f"{operation.name}: expected a deadline in seconds, above 0 and at most 30 days, got {str(chosen)[:40]!r}; "
-                "correct it or leave it out."
+                f"{operation.name}: expected a deadline in seconds, above 0 and at most 30 days, "
+                f"got {str(chosen)[:40]!r}; correct it or leave it out."
             )
         return float(chosen)
 

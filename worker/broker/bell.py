@@ -42,7 +42,7 @@ class Bell(threading.Thread):
                 heard = self._client.blpop(listened, timeout=self._listen_s)
                 away = False
                 if heard is not None:
-                    self._heard(heard[0])  # type: ignore[index]
+                    self._heard(bytes(heard[0]))  # type: ignore[arg-type]
             except redis.RedisError as error:
                 if not away:
                     logger.warning("the store does not answer the bell (%s); polling meanwhile", type(error).__name__)

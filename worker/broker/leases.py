@@ -59,9 +59,9 @@ class Renewer(threading.Thread):
             try:
                 errand()
             except redis.RedisError as error:
-                logger.warning("%s could not be done now: %s", getattr(errand, "__name__", "an errand"), type(error).__name__)
+                logger.warning("%s could not be done now: %s", errand.__name__, type(error).__name__)
             except Exception:
-                logger.exception("%s failed", getattr(errand, "__name__", "an errand"))
+                logger.exception("%s failed", errand.__name__)
 
     def _renew_once(self) -> None:
         try:
@@ -83,11 +83,14 @@ class Renewer(threading.Thread):
             if answer == "lost":
                 self._drop(card, "somebody else has it now")
         if unknown:
-            full = [{"lease": card.lease, "id": card.job_id, "full": self._broker.full_record(card)} for card in unknown]
-            for card, answer in zip(unknown, self._call(full, [card.encoded for card in unknown]), strict=True):
+            again = self._call([self._full(card) for card in unknown], [card.encoded for card in unknown])
+            for card, answer in zip(unknown, again, strict=True):
                 logger.warning("job %s: the store had forgotten its claim; %s", card.job_id, answer)
                 if answer == "lost":
                     self._drop(card, "the store had forgotten it")
+
+    def _full(self, card: Card) -> dict[str, Any]:
+        return {"lease": card.lease, "id": card.job_id, "full": self._broker.ending.full_record(card)}
 
     def _alive(self, cards: list[Card]) -> list[Card]:
         """Without those whose thread must have been over long ago: renewing them would hide a stuck thread."""

@@ -46,7 +46,9 @@ class ProcessMiddleware(Middleware):
     def before_worker_boot(self, broker: PacelineBroker, worker: Worker) -> None:  # type: ignore[override]
         broker.threads.total = worker.worker_threads
         listen_s = broker.settings.broker.idle_poll_s
-        self._bell = Bell(connect(self._url, timeout_s=listen_s + 5), broker.keys, broker.threads, broker.worker_id, listen_s)
+        self._bell = Bell(
+            connect(self._url, timeout_s=listen_s + 5), broker.keys, broker.threads, broker.worker_id, listen_s
+        )
         self._outbox = Outbox(broker, self._sinks)
         self._renewer = Renewer(broker, errands_of(broker, self._outbox))
         broker.hello()

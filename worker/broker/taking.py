@@ -42,7 +42,8 @@ class Taker:
             cards = self._take()
         except redis.RedisError as error:
             if not self._away:
-                logger.warning("the store does not hand out jobs (%s: %s); asking on", type(error).__name__, str(error)[:200])
+                why = f"{type(error).__name__}: {str(error)[:200]}"
+                logger.warning("the store does not hand out jobs (%s); asking on", why)
             self._away = True
             self._look_in(BACKOFF_S)
             return []
@@ -87,7 +88,7 @@ class Taker:
         poll_s = broker.settings.broker.idle_poll_s
         self._look_in(poll_s if next_us < 0 else min(poll_s, max(0.0, (next_us - now_us) / 1e6)))
         if broker.threads.left_behind(bool(more)):
-            broker.nudge_bell()
+            broker.ending.nudge_bell()
         return cards
 
     def _compare_clocks(self, now_us: int, asked_s: float) -> None:

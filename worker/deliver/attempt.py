@@ -55,7 +55,12 @@ class Delivery:
         self.fence: Callable[[Card, str], bool] = _no_fence
 
     def __call__(
-        self, operation: Operation, card: Card, account_name: str, params: Mapping[str, Any], body: Mapping[str, Any] | None
+        self,
+        operation: Operation,
+        card: Card,
+        account_name: str,
+        params: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
     ) -> Attempt:
         """One attempt. Raises `Refused` when settings have changed so that the call cannot be built any more."""
         account = account_for(self._accounts, account_name, operation.api)

@@ -86,7 +86,8 @@ class Chooser:
         try:
             successors = self._successors(card, attempt)
         except Refused as error:
-            return self._bury("undocumented", "bad_page_link", str(error), True, row, "the link to the next page is refused")
+            why = "the link to the next page is refused"
+            return self._bury("undocumented", "bad_page_link", str(error), True, row, why)
         result = json.dumps({"class": outcome.error_class, "code": outcome.code, "value": outcome.result})
         facts: dict[str, Any] = {"meaning": outcome.error_class}
         if action.alert:
@@ -109,7 +110,9 @@ class Chooser:
         left = card.seconds_left(self._clock.monotonic())
         done_with = card.attempts + 1 >= most
         if done_with or wait >= left:
-            why = f"attempt {card.attempts + 1} of {most}" if done_with else "the next attempt would come after its deadline"
+            why = (
+                f"attempt {card.attempts + 1} of {most}" if done_with else "its deadline is nearer than another attempt"
+            )
             alert = action.last_alert or action.alert
             return self._bury(outcome.error_class, outcome.code, _said(outcome), alert, row, f"{row.sign}; {why}")
         facts = {"wait": int(wait * 1e6), "attempt": 1, "class": outcome.error_class, "code": outcome.code}
@@ -197,7 +200,8 @@ class Chooser:
         account = self._accounts.get(card.account)
         if account is None or not account.headers or exchange.response is None:
             return None
-        windows = {window.header_suffix: window for window in account.budgets.get(card.budget, ()) if window.header_suffix}
+        budget = account.budgets.get(card.budget, ())
+        windows = {window.header_suffix: window for window in budget if window.header_suffix}
         told: dict[str, dict[str, int]] = {}
         for suffix, (limit, remaining) in rate_headers(exchange).windows.items():
             window = windows.get(suffix) or next((w for w in windows.values() if not suffix and w.limit == limit), None)
@@ -244,10 +248,10 @@ def _said(outcome: Outcome) -> str:
 
 
 def _cause(outcome: Outcome) -> str:
-    return {"credential_refused": "credential", "certificate_trouble": "certificate"}.get(outcome.error_class, "refusal")
+    causes = {"credential_refused": "credential", "certificate_trouble": "certificate"}
+    return causes.get(outcome.error_class, "refusal")
 
 
 def _page_of(job_id: str) -> int:
     _, _, page = job_id.partition(".p")
     return int(page) if page.isdigit() else 1
-

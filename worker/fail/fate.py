@@ -15,7 +15,7 @@ Decision = Literal["finish", "park", "bury"]
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """`facts` are merged over job, lease and group; `settle` says what became of the permit (`lua/parts/permit.lua`)."""
+    """`facts` are merged over job, lease and group; `settle` says what became of the permit (`parts/permit.lua`)."""
 
     decision: Decision
     settle: Mapping[str, Any]

@@ -21,7 +21,7 @@ from worker.clock import SYSTEM, Clock
 from worker.deliver.attempt import Attempt
 from worker.deliver.outcome import Internal, Success
 from worker.errors import Refused
-from worker.fail.choosing import Chosen, Chooser, settle_of
+from worker.fail.choosing import Chooser, Chosen, settle_of
 from worker.fail.fate import Fate, internal, refund, unanswered
 from worker.observe import log
 from worker.observe.evidence import evidence

@@ -99,11 +99,11 @@ class Server:
 
 def describe_server(client: redis.Redis) -> Server:
     """Asks the server what it is; settings it will not show (managed services) stay None."""
-    info: dict[str, Any] = client.info("everything")  # type: ignore[assignment]
+    info: dict[str, Any] = client.info("everything")
     config: dict[str, Any] = {}
     for name in ("maxmemory-policy", "appendfsync"):
         try:
-            config |= client.config_get(name)  # type: ignore[arg-type]
+            config.update(client.config_get(name))
         except ResponseError:  # CONFIG is closed on managed services
             continue
     valkey = info.get("valkey_version")
@@ -126,11 +126,12 @@ def problems_of(server: Server, oldest: tuple[int, int] = OLDEST) -> list[str]:
     version = tuple(int(part) for part in re.findall(r"\d+", server.version)[:2])
     if version < oldest:
         wanted = ".".join(map(str, oldest))
-        found.append(f"the store must be Redis >= {wanted} or Valkey, and is {server.product} {server.version}; upgrade it.")
+        is_now = f"{server.product} {server.version}"
+        found.append(f"the store must be Redis >= {wanted} or Valkey, and is {is_now}; upgrade it.")
     if server.policy not in (None, "noeviction"):
         found.append(
-            f"the store's maxmemory-policy must be noeviction, and is {server.policy}: it would throw waiting jobs away; "
-            "run CONFIG SET maxmemory-policy noeviction and write it into the server's configuration."
+            f"the store's maxmemory-policy must be noeviction, and is {server.policy}: it would throw waiting jobs "
+            "away; run CONFIG SET maxmemory-policy noeviction and write it into the server's configuration."
         )
     if server.role != "master":
         found.append("the store is a read-only replica; point PACELINE_REDIS_URL at the primary.")

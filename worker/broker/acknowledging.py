@@ -1,0 +1,147 @@
+"""Broker: telling the store how a job's attempt ended, and asking it before an unrepeatable call goes out.
+
+Promise: an answer is said until the store has it; saying it twice changes nothing. Only errors that time can mend are
+waited for; any other error buries the job as `internal`, or lets its lease lapse, so that no thread is stuck for good.
+A job the store has lost is brought back from this process's memory before its end is said. Scope: jobs in hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+import redis
+from dramatiq.errors import ConnectionClosed
+
+from worker.accept.operation import operations
+from worker.broker.card import Card, JobMessage
+from worker.fail.fate import Fate, internal, refund, unanswered
+from worker.store.connection import is_outage
+
+if TYPE_CHECKING:
+    from worker.broker.broker import PacelineBroker
+
+logger = logging.getLogger("paceline.acknowledge")
+PATIENCE_S = 3.0
+PAUSE_S = 0.1
+
+
+class Acknowledger:
+    """Ends jobs for the threads of one process; safe to use from all of them."""
+
+    def __init__(self, broker: PacelineBroker) -> None:
+        self._broker = broker
+
+    def acknowledge(self, message: JobMessage) -> None:
+        """Tells the store a job's fate, and frees its thread once that has succeeded.
+
+        Raises `ConnectionClosed` when the store is away (dramatiq asks again in 5 s, for as long as it takes).
+        """
+        card = message.card
+        fate = message.fate or self._undecided(card)
+        try:
+            self._tell_patiently(card, fate)
+        except redis.RedisError as error:
+            if is_outage(error):
+                raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+            self._bury_instead(card, fate, error)
+        self.let_go(card)
+
+    def end(self, card: Card, fate: Fate) -> None:
+        """Ends a job that never reached a thread. When the store is away its lease lapses instead."""
+        try:
+            self._tell(card, fate)
+        except redis.RedisError as error:
+            logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)
+        self.let_go(card)
+
+    def let_go(self, card: Card) -> None:
+        """The job is out of hand: its thread is free."""
+        if self._broker.threads.release(card.lease):
+            self.nudge_bell()
+
+    def nudge_bell(self) -> None:
+        """Makes our own bell thread listen anew. Missing it costs one idle poll at most."""
+        with contextlib.suppress(redis.RedisError):
+            self._broker.client.rpush(self._broker.keys("bell", self._broker.worker_id), "1")
+
+    def may_send(self, card: Card, door: str) -> bool:
+        """The fence before an unrepeatable call's first byte. An outage or a lost lease means: stay silent."""
+        try:
+            facts = {"id": card.job_id, "lease": card.lease, "door": door}
+            card.sent = bool(self._broker.scripts("sending", facts))
+        except redis.RedisError as error:
+            why = type(error).__name__
+            logger.warning("job %s: not sent, the store did not confirm its lease (%s)", card.job_id, why)
+            return False
+        return card.sent
+
+    def full_record(self, card: Card) -> dict[str, Any]:
+        """Everything the store needs to make a forgotten claim again."""
+        operation = operations.get(card.operation)
+        facts = {
+            "id": card.job_id,
+            "op": card.operation,
+            "acct": card.account,
+            "api": card.account.partition(":")[0],
+            "budget": card.budget,
+            "prio": card.priority,
+            "rep": 1 if operation is None or operation.repeatable else 0,
+            "dl": max(1, card.deadline_us - card.created_us),
+            "chain": card.chain,
+            "page": 1,
+        }
+        return {"facts": facts, "group": card.group, "sent": card.sent, "probe": card.probe}
+
+    def _undecided(self, card: Card) -> Fate:
+        settle = unanswered(self._broker.settings.limiter.transit_bound_s) if card.began else refund()
+        return internal("no middleware decided about this job", settle)
+
+    def _tell_patiently(self, card: Card, fate: Fate) -> None:
+        clock = self._broker.clock
+        until = clock.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._tell(card, fate)
+                return
+            except redis.RedisError as error:
+                if not is_outage(error) or clock.monotonic() > until:
+                    raise
+                clock.sleep(PAUSE_S)
+
+    def _tell(self, card: Card, fate: Fate) -> None:
+        status = self._call(card, fate)
+        if status == "missing":
+            self._bring_back(card)
+            status = self._call(card, fate)
+        if status not in ("own", "already"):
+            logger.warning("job %s: its answer came after its lease (%s)", card.job_id, status)
+
+    def _call(self, card: Card, fate: Fate) -> str:
+        facts = {"id": card.job_id, "lease": card.lease, "group": card.group, "settle": fate.settle, **fate.facts}
+        if fate.successors:
+            facts["successors"] = [successor for successor, _ in fate.successors]
+        blobs: list[str | bytes] = [fate.evidence, fate.result, *(blob for _, blob in fate.successors)]
+        reply: bytes = self._broker.scripts(fate.decision, facts, *blobs)
+        return reply.decode()
+
+    def _bring_back(self, card: Card) -> None:
+        broker = self._broker
+        entry = {"lease": card.lease, "id": card.job_id, "full": self.full_record(card)}
+        facts = {
+            "worker": broker.worker_id,
+            "lease_us": broker.lease_us,
+            "silent_us": broker.silent_us,
+            "leases": [entry],
+        }
+        broker.scripts("renew", facts, card.encoded)
+
+    def _bury_instead(self, card: Card, fate: Fate, error: redis.RedisError) -> None:
+        """A decision the store refuses for good: say at least that, with what is known; else let the lease lapse."""
+        logger.error("job %s: the store refused its %s: %s", card.job_id, fate.decision, str(error)[:300])
+        instead = internal(f"the store refused its {fate.decision}: {str(error)[:200]}", fate.settle, fate.evidence)
+        try:
+            self._call(card, instead)
+        except redis.RedisError:
+            logger.exception("job %s: could not be buried either; its lease will lapse", card.job_id)
