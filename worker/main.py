@@ -24,8 +24,9 @@ from worker.deliver.credentials import Credentials
 from worker.errors import StoreUnavailable
 from worker.fail.middleware import FateMiddleware
 from worker.observe import log
-from worker.observe.alerts import LogSink
+from worker.observe.alerts import LogSink, Sink
 from worker.observe.redact import Redactor
+from worker.observe.sentry import sentry_sinks
 from worker.store.connection import check_store, connect, shown
 from worker.store.embedded import EmbeddedServer
 
@@ -44,7 +45,9 @@ class System:
         self.client: redis.Redis = connect(url)
         self.delivery = Delivery(settings, self.credentials)
         self.fate = FateMiddleware(settings, self.redactor, random.Random(), SYSTEM)
-        self.process = ProcessMiddleware(url, [LogSink()])
+        # Before the broker exists, so that its first trouble is already told.
+        self.sinks: list[Sink] = [LogSink(), *sentry_sinks(settings, self.redactor)]
+        self.process = ProcessMiddleware(url, self.sinks)
         self.broker = PacelineBroker(
             settings,
             self.client,

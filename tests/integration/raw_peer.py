@@ -32,6 +32,7 @@ class Peer:
     notes: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _open: list[socket.socket] = field(default_factory=list)
 
     def url(self, path: str = "/x", scheme: str | None = None, host: str = "127.0.0.1") -> str:
         return f"{scheme or ('https' if self.tls else 'http')}://{host}:{self.port}{path}"
@@ -80,11 +81,36 @@ class Peer:
 
     def _one(self, conn: socket.socket) -> None:
         conn.settimeout(10)
-        with contextlib.suppress(OSError, ssl.SSLError):
-            if self.tls is not None:
-                conn = self.tls.wrap_socket(conn, server_side=True)
+        with contextlib.suppress(OSError):
+            conn = self._shaken(conn)
+            self._open.append(conn)
             self.act(self, conn)
         conn.close()
+
+    def _shaken(self, conn: socket.socket) -> socket.socket:
+        if self.tls is None:
+            return conn
+        wrapped = self.tls.wrap_socket(conn, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+        except OSError:
+            # Closing at once would reset the connection, and the reason could overtake the alert that names it.
+            raw = socket.socket(fileno=wrapped.detach())
+            with contextlib.suppress(OSError):
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(65536):
+                    pass
+            raw.close()
+            raise
+        return wrapped
+
+    def stop(self) -> None:
+        """End every connection that is still open, as a peer does that shuts down."""
+        self.stopping.set()
+        for conn in self._open:
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
+        self.join()
 
 
 @contextmanager
@@ -97,12 +123,11 @@ def peer(act: Callable[[Peer, socket.socket], None], tls: ssl.SSLContext | None 
     try:
         yield running
     finally:
-        running.stopping.set()
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         acceptor.join(10)
-        running.join()
+        running.stop()
 
 
 def answering(answer: bytes = OK, times: int = 1_000_000) -> Callable[[Peer, socket.socket], None]:

@@ -13,7 +13,8 @@ from worker.fail.policy import ROWS, as_table, decide
 
 HUB_ONLY = {
     "not_found", "generic_error", "malformed", "role_refused", "remote_trouble", "receiver_not_connected",
-    "unknown_receiver", "authorization_unknown", "command_rejected", "command_unsupported", "command_timeout", "undelivered",
+    "unknown_receiver", "authorization_unknown", "command_rejected", "command_unsupported", "command_timeout",
+    "undelivered",
 }  # fmt: skip
 STELLANTIS_ONLY = {"invalid_request", "access_refused", "no_data", "unknown_id", "server_trouble", "consent_needed"}
 
@@ -135,9 +136,11 @@ def test_an_unrepeatable_call_is_never_sent_again_when_it_may_have_been_carried_
         ("stellantis", ["403"]), ("stellantis", ["404xx", "data read"]), ("stellantis", ["other 404"]),
         ("stellantis", ["404 without a code"]), ("stellantis", ["429"]), ("stellantis", ["500, 502, 503, 504"]),
         ("stellantis", ["503 with Retry-After"]), ("stellantis", ["50000"]), ("stellantis", ["anything else"]),
-        ("both", ["refused", "DNS", "TLS handshake", "pool time-out"]), ("both", ["send_by"]), ("both", ["certificate"]),
+        ("both", ["refused", "DNS", "TLS handshake", "pool time-out"]), ("both", ["send_by"]),
+        ("both", ["certificate"]),
         ("both", ["time-out", "reset", "close", "truncated", "oversized", "wrong type"]), ("both", ["redirect"]),
-        ("both", ["crashed"]), ("both", ["deadline"]), ("both", ["many dead letters"]), ("both", ["no decision", "script"]),
+        ("both", ["crashed"]), ("both", ["deadline"]), ("both", ["many dead letters"]),
+        ("both", ["no decision", "script"]),
     ],
 )  # fmt: skip
 def test_every_documented_sign_stands_in_the_table(api: str, parts: list[str]) -> None:

@@ -27,6 +27,12 @@ def page_id(root: str, page: int) -> str:
     return root if page <= 1 else f"{root}.p{page}"
 
 
+def page_of(job_id: str) -> int:
+    """Which page of its chain a job is, from 1."""
+    _, _, page = job_id.partition(".p")
+    return int(page) if page.isdigit() else 1
+
+
 def build(
     job_id: str, operation: str, account: str, params: Mapping[str, Any], body: Mapping[str, Any] | None, page: int = 1
 ) -> Message[Any]:

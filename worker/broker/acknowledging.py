@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from dramatiq.errors import ConnectionClosed
 
+from worker.accept.envelope import page_of
 from worker.accept.operation import operations
 from worker.broker.card import Card, JobMessage
 from worker.fail.fate import Fate, internal, refund, unanswered
@@ -90,7 +91,7 @@ class Acknowledger:
             "rep": 1 if operation is None or operation.repeatable else 0,
             "dl": max(1, card.deadline_us - card.created_us),
             "chain": card.chain,
-            "page": 1,
+            "page": page_of(card.job_id),
         }
         return {"facts": facts, "group": card.group, "sent": card.sent, "probe": card.probe}
 

@@ -29,11 +29,11 @@ class Bell(threading.Thread):
         self._threads = threads
         self._own = keys("bell", worker)
         self._listen_s = listen_s
-        self._stop = threading.Event()
+        self._leaving = threading.Event()
 
     def run(self) -> None:
         away = False
-        while not self._stop.is_set():
+        while not self._leaving.is_set():
             bells = self._threads.wait_to_listen(self._listen_s)
             if not bells:
                 continue
@@ -47,7 +47,7 @@ class Bell(threading.Thread):
                 if not away:
                     logger.warning("the store does not answer the bell (%s); polling meanwhile", type(error).__name__)
                 away = True
-                self._stop.wait(BACKOFF_S)
+                self._leaving.wait(BACKOFF_S)
 
     def _heard(self, key: bytes) -> None:
         if key.decode() == self._own:
@@ -55,9 +55,9 @@ class Bell(threading.Thread):
         if self._threads.free == 0 or self._threads.draining:
             self._client.rpush(key, "1")
             # whoever listens gets it; without this pause we might be the one again
-            self._stop.wait(0.005)
+            self._leaving.wait(0.005)
         else:
             self._threads.wake()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._leaving.set()

@@ -33,14 +33,14 @@ class Renewer(threading.Thread):
         super().__init__(name="paceline-leases", daemon=True)
         self._broker = broker
         self._errands = errands
-        self._stop = threading.Event()
+        self._leaving = threading.Event()
         self._away = False
 
     def run(self) -> None:
         parent = os.getppid()
         beat = self._broker.settings.broker.renew_s
         waited = 0.0
-        while not self._stop.wait(min(PARENT_EVERY_S, beat)):
+        while not self._leaving.wait(min(PARENT_EVERY_S, beat)):
             if os.getppid() != parent:
                 logger.error("the master process is gone; this worker leaves")
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -52,7 +52,7 @@ class Renewer(threading.Thread):
                 self._run_errands()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._leaving.set()
 
     def _run_errands(self) -> None:
         for errand in self._errands:

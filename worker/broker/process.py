@@ -12,9 +12,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dramatiq import Broker, Middleware
+from dramatiq import Broker, MessageProxy, Middleware
 
 from worker.broker.bell import Bell
+from worker.broker.card import JobMessage
 from worker.broker.errands import errands_of
 from worker.broker.leases import Renewer
 from worker.observe.alerts import Outbox, Sink
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
 
 PR_SET_PDEATHSIG = 1
+LAST_ALERTS_S = 3.0  # a process that leaves waits this long for its outbox; what is left, another process hands over
 
 
 class ProcessMiddleware(Middleware):
@@ -56,6 +58,14 @@ class ProcessMiddleware(Middleware):
         self._outbox.start()
         self._renewer.start()
 
+    def after_ack(self, broker: Broker, message: MessageProxy) -> None:
+        """What this process has caused is handed over at once, not at the outbox's next look."""
+        fate = message.fate if isinstance(message, JobMessage) else None
+        if self._outbox is not None and fate is not None and fate.may_alert:
+            self._outbox.poke()
+
+    after_nack = after_ack
+
     def before_worker_shutdown(self, broker: PacelineBroker, worker: Any) -> None:  # type: ignore[override]
         """dramatiq stops threads before consumers: without this the consumer would hoard jobs that nobody runs."""
         broker.threads.drain()
@@ -68,4 +78,5 @@ class ProcessMiddleware(Middleware):
             self._renewer.stop()
         if self._outbox is not None:
             self._outbox.stop()
+            self._outbox.join(LAST_ALERTS_S)
         broker.farewell()

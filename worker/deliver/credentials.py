@@ -148,7 +148,7 @@ class Credentials:
         self._changed: set[str] = set()
         # A replaced token stays valid at the hub for a day, so it is masked for as long as this process remembers it.
         self._old: deque[str] = deque(maxlen=KEPT_OLD)
-        self._shapes: list[str] | None = None
+        self._shapes: tuple[str, ...] | None = None
 
     def headers_for(self, account: str) -> dict[str, str]:
         """The headers that identify us, with what the files hold now."""
@@ -194,8 +194,8 @@ class Credentials:
                 if file.problem
             ]
 
-    def secrets(self) -> list[str]:
-        """Every secret in every shape it can turn up in, longest first.
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in every shape it can turn up in, longest first; the same object until one changes.
 
         Asked for each text, so files are looked at once a second at most; what a request carries is listed by then.
         """
@@ -203,8 +203,8 @@ class Credentials:
             if self._clock() - self._looked >= LOOK_EVERY_S:
                 self._look()
             if self._shapes is None:
-                self._shapes = longest_first(self._all_shapes())
-            return list(self._shapes)
+                self._shapes = tuple(longest_first(self._all_shapes()))
+            return self._shapes
 
     def _all_shapes(self) -> Iterator[str]:
         yield from self._always

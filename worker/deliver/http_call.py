@@ -248,7 +248,8 @@ def _read_body(head: httpx.Response, body: bytearray, journal: Journal, max_body
 
 def _explain(error: Exception, journal: Journal) -> None:
     """The kind of a failure that the sockets did not name themselves."""
-    if journal.write_failure is not None and journal.first_byte_at is None:
+    refused_our_certificate = journal.failure is not None and journal.failure[0] == "certificate"
+    if journal.write_failure is not None and journal.first_byte_at is None and not refused_our_certificate:
         journal.failure = ("write_error", journal.write_failure)
     elif journal.failure is not None:
         return

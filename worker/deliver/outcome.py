@@ -54,18 +54,11 @@ class Outcome(Exception):
         executed: bool | Literal["default"] | None = "default",
         detail: object = "",
     ) -> None:
-        values = {
-            "code": bounded(code, 40),
-            "message": bounded(message),
-            "retry_after_s": retry_after_s,
-            "hint": hint,
-            "vendor": MappingProxyType({str(k): bounded(v, 200) for k, v in (vendor or {}).items()}),
-            "result": result,
-            "executed": self.executed_by_default if executed == "default" else executed,
-            "detail": bounded(detail),
-        }
-        super().__init__(values["code"], values["message"])
-        for name, value in values.items():
+        said = {str(name): bounded(value, 200) for name, value in (vendor or {}).items()}
+        known = self.executed_by_default if executed == "default" else executed
+        values = (bounded(code, 40), bounded(message), retry_after_s, hint, MappingProxyType(said), result, known)
+        super().__init__(values[0], values[1])
+        for name, value in zip(_FIELDS, (*values, bounded(detail)), strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -92,6 +85,10 @@ def _rebuild(kind: type[Outcome], fields: dict[str, Any]) -> Outcome:
     return kind(fields.pop("code"), fields.pop("message"), **fields)
 
 
+class _NotExecuted(Outcome):
+    executed_by_default = False
+
+
 class Success(Outcome):
     """The documented answer, in the documented shape; `result` holds it."""
 
@@ -99,32 +96,28 @@ class Success(Outcome):
     executed_by_default = True
 
 
-class RateLimited(Outcome):
+class RateLimited(_NotExecuted):
     """Refused for its rate; the remote side did not act on it."""
 
     error_class = "rate_limited"
-    executed_by_default = False
 
 
-class CredentialRefused(Outcome):
+class CredentialRefused(_NotExecuted):
     """The credential is wrong or revoked, or the party is suspended."""
 
     error_class = "credential_refused"
-    executed_by_default = False
 
 
-class NotFoundRemote(Outcome):
+class NotFoundRemote(_NotExecuted):
     """The hub answered, in its own envelope, that the thing asked about does not exist."""
 
     error_class = "not_found"
-    executed_by_default = False
 
 
-class WrongPath(Outcome):
+class WrongPath(_NotExecuted):
     """Nothing answers there, or another dialect does: our address is wrong."""
 
     error_class = "wrong_path"
-    executed_by_default = False
 
 
 class GenericError(Outcome):
@@ -133,18 +126,16 @@ class GenericError(Outcome):
     error_class = "generic_error"
 
 
-class Malformed(Outcome):
+class Malformed(_NotExecuted):
     """The hub calls the request invalid."""
 
     error_class = "malformed"
-    executed_by_default = False
 
 
-class RoleRefused(Outcome):
+class RoleRefused(_NotExecuted):
     """This party may not make this call, or not for the party in the path."""
 
     error_class = "role_refused"
-    executed_by_default = False
 
 
 class RemoteTrouble(Outcome):
@@ -153,18 +144,16 @@ class RemoteTrouble(Outcome):
     error_class = "remote_trouble"
 
 
-class ReceiverNotConnected(Outcome):
+class ReceiverNotConnected(_NotExecuted):
     """The hub could not pass the request on; nobody acted on it."""
 
     error_class = "receiver_not_connected"
-    executed_by_default = False
 
 
-class UnknownReceiver(Outcome):
+class UnknownReceiver(_NotExecuted):
     """The hub knows no receiver for the request, so it went nowhere."""
 
     error_class = "unknown_receiver"
-    executed_by_default = False
 
 
 class Undocumented(Outcome):
@@ -173,25 +162,22 @@ class Undocumented(Outcome):
     error_class = "undocumented"
 
 
-class AuthorizationUnknown(Outcome):
+class AuthorizationUnknown(_NotExecuted):
     """A successful envelope that says the charge point operator could not be asked."""
 
     error_class = "authorization_unknown"
-    executed_by_default = False
 
 
-class CommandRejected(Outcome):
+class CommandRejected(_NotExecuted):
     """The charging station's operator refused the command."""
 
     error_class = "command_rejected"
-    executed_by_default = False
 
 
-class CommandUnsupported(Outcome):
+class CommandUnsupported(_NotExecuted):
     """The command is not supported there, or names a session that does not exist."""
 
     error_class = "command_unsupported"
-    executed_by_default = False
 
 
 class CommandTimeout(Outcome):
@@ -206,18 +192,16 @@ class Undelivered(Outcome):
     error_class = "undelivered"
 
 
-class InvalidRequest(Outcome):
+class InvalidRequest(_NotExecuted):
     """Stellantis calls the request invalid."""
 
     error_class = "invalid_request"
-    executed_by_default = False
 
 
-class AccessRefused(Outcome):
+class AccessRefused(_NotExecuted):
     """This subscription may not see or command this car."""
 
     error_class = "access_refused"
-    executed_by_default = False
 
 
 class NoData(Outcome):
@@ -227,11 +211,10 @@ class NoData(Outcome):
     executed_by_default = True
 
 
-class UnknownId(Outcome):
+class UnknownId(_NotExecuted):
     """An id in the path is unknown to Stellantis."""
 
     error_class = "unknown_id"
-    executed_by_default = False
 
 
 class ServerTrouble(Outcome):
@@ -240,25 +223,22 @@ class ServerTrouble(Outcome):
     error_class = "server_trouble"
 
 
-class ConsentNeeded(Outcome):
+class ConsentNeeded(_NotExecuted):
     """A server error that only a new consent of the driver ends."""
 
     error_class = "consent_needed"
-    executed_by_default = False
 
 
-class NeverSent(Outcome):
+class NeverSent(_NotExecuted):
     """No byte of the request left us: no connection, name, handshake or free slot."""
 
     error_class = "never_sent"
-    executed_by_default = False
 
 
-class CertificateTrouble(Outcome):
+class CertificateTrouble(_NotExecuted):
     """One side does not accept the other's certificate; no byte of the request was answered."""
 
     error_class = "certificate_trouble"
-    executed_by_default = False
 
 
 class OutcomeUnknown(Outcome):
@@ -267,25 +247,22 @@ class OutcomeUnknown(Outcome):
     error_class = "outcome_unknown"
 
 
-class Redirected(Outcome):
+class Redirected(_NotExecuted):
     """The answer points elsewhere. Not followed: our address is wrong."""
 
     error_class = "redirected"
-    executed_by_default = False
 
 
-class TooLate(Outcome):
+class TooLate(_NotExecuted):
     """The permit's time to send had passed before the first byte; nothing was written."""
 
     error_class = "too_late"
-    executed_by_default = False
 
 
-class Fenced(Outcome):
+class Fenced(_NotExecuted):
     """The job's lease belongs to somebody else by now; nothing was written."""
 
     error_class = "fenced"
-    executed_by_default = False
 
 
 class Crashed(Outcome):
@@ -300,11 +277,10 @@ class Internal(Outcome):
     error_class = "internal"
 
 
-class Expired(Outcome):
+class Expired(_NotExecuted):
     """Past its deadline before it was sent."""
 
     error_class = "expired"
-    executed_by_default = False
 
 
 ALL: tuple[type[Outcome], ...] = (

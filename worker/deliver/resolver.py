@@ -8,6 +8,7 @@ as they may, later callers for the same name join the lookup under way, and so a
 host name and never one per call. The threads are daemons: a process may end while the C library still waits.
 """
 
+import os
 import socket
 import threading
 import time
@@ -20,6 +21,16 @@ Addresses = list[tuple[socket.AddressFamily, Any]]
 
 _lock = threading.Lock()
 _under_way: dict[tuple[str, int], Future[Addresses]] = {}
+
+
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _under_way.clear()
+
+
+# The threads of lookups under way do not live on in a forked child, so nobody there would ever be answered.
+os.register_at_fork(after_in_child=_forget)
 
 
 def resolve(host: str, port: int, by: float) -> Addresses:

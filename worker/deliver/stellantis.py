@@ -38,7 +38,7 @@ CONSENT_CODE = "50000"
 _NO_DATA = re.compile(r"404[0-9]{2}")
 _MESSAGES = ("message", "error_description", "moreInformation", "httpMessage")
 _MARKS = ("uuid", "timestamp", "error", "debug", "name", "httpCode")
-_TAGS = re.compile(r"<[^>]*>")
+_TAGS = re.compile(r"<[^<>]*>")
 
 
 def classify(operation: Asked, exchange: Exchange) -> Outcome:
@@ -52,7 +52,7 @@ def classify(operation: Asked, exchange: Exchange) -> Outcome:
     if response is None:
         return wire.no_answer()
     if 200 <= response.status < 300:
-        return _success(operation, exchange, response)
+        return _success(operation, response)
     if response.status in wire.REDIRECTS:
         return wire.redirected(response)
     return _refused(operation, response, exchange)
@@ -72,9 +72,9 @@ def _href(value: dict[str, Any]) -> str | None:
     return href if isinstance(href, str) and href else None
 
 
-def _success(operation: Asked, exchange: Exchange, response: Response) -> Outcome:
-    said = _said(response, exchange)
+def _success(operation: Asked, response: Response) -> Outcome:
     value = wire.parse_json(response.body) if response.body.strip() else None
+    said = _said(response, value)
     if isinstance(value, dict) and _is_error(value):
         return Undocumented(**said, detail="the body of an error under a status of success")
     if operation.meaning in ("data", "page") and value is None:
@@ -82,9 +82,9 @@ def _success(operation: Asked, exchange: Exchange, response: Response) -> Outcom
     if operation.meaning == "page" and isinstance(value, dict):
         return _page(value, said)
     if operation.meaning == "command" and not (isinstance(value, dict) and wire.text(value.get("remoteActionId"))):
-        return _wrong_type(response, said, "accepted without a remoteActionId")
+        return _wrong_type(said, "accepted without a remoteActionId")
     if not isinstance(value, dict) and not (operation.meaning == "plain" and value is None):
-        return _wrong_type(response, said, "a success that is not the JSON object it should be")
+        return _wrong_type(said, "a success that is not the JSON object it should be")
     return Success(**said, result=value)
 
 
@@ -111,7 +111,7 @@ def _is_error(value: dict[str, Any]) -> bool:
     return ("code" in value and "message" in value) or "httpCode" in value or "error_description" in value
 
 
-def _wrong_type(response: Response, said: dict[str, Any], why: str) -> Outcome:
+def _wrong_type(said: dict[str, Any], why: str) -> Outcome:
     return OutcomeUnknown("wrong_type", detail=why, vendor=said["vendor"])
 
 
@@ -120,7 +120,7 @@ def _no_data() -> dict[str, Any]:
 
 
 def _refused(operation: Asked, response: Response, exchange: Exchange) -> Outcome:
-    said, status = _said(response, exchange), response.status
+    said, status = _said(response, wire.parse_json(response.body)), response.status
     wait = wire.waiting(exchange)
     if status == 400:
         return CredentialRefused(**said) if said["code"] == "invalid_grant" else InvalidRequest(**said)
@@ -157,9 +157,8 @@ def _trouble(response: Response, exchange: Exchange, said: dict[str, Any]) -> Ou
     return ServerTrouble(**said, executed=False if refused else None)
 
 
-def _said(response: Response, exchange: Exchange) -> dict[str, Any]:
-    """Code, message and what support asks for, from whichever shape it is."""
-    value = wire.parse_json(response.body) if response.body else None
+def _said(response: Response, value: Any) -> dict[str, Any]:
+    """Code, message and what support asks for, from whichever shape the body's value is."""
     fields = value if isinstance(value, dict) else {}
     if 200 <= response.status < 300 and not _is_error(fields):
         # A resource has a `name` or `message` of its own; its content is no business of logs.

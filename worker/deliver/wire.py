@@ -76,9 +76,9 @@ def waiting(exchange: Exchange) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """A vendor's text or number as text; anything else is none."""
+    """A vendor's text or number as text; anything else is none. Cut, since patterns are matched against it."""
     if isinstance(value, str):
-        return value
+        return value[:4000]
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 

@@ -187,7 +187,7 @@ class Chooser:
         params = operation.next_page(attempt.account, attempt.params, link)
         if params is None:
             return ()
-        page = _page_of(card.job_id) + 1
+        page = envelope.page_of(card.job_id) + 1
         job_id = envelope.page_id(card.chain, page)
         # As long as the first page had: every page of a long list has its own waits.
         seconds = max(1.0, (card.deadline_us - card.created_us) / 1e6)
@@ -250,8 +250,3 @@ def _said(outcome: Outcome) -> str:
 def _cause(outcome: Outcome) -> str:
     causes = {"credential_refused": "credential", "certificate_trouble": "certificate"}
     return causes.get(outcome.error_class, "refusal")
-
-
-def _page_of(job_id: str) -> int:
-    _, _, page = job_id.partition(".p")
-    return int(page) if page.isdigit() else 1

@@ -24,6 +24,11 @@ class Fate:
     result: str = ""
     successors: tuple[tuple[dict[str, Any], bytes], ...] = ()
 
+    @property
+    def may_alert(self) -> bool:
+        """Whether carrying it out may have put an alert into the outbox. Any dead letter may pull the brake."""
+        return self.decision == "bury" or any(name in self.facts for name in ("notices", "hold", "close", "patience"))
+
 
 def refund() -> dict[str, Any]:
     """No byte was written: the permit goes back."""

@@ -1,8 +1,11 @@
 """Observe: hands alerts over, from the store's outbox to people.
 
-Promise: every opened and every resolved problem is handed over at least once, in the words of the table, and removed
-only after that; a sink that is down or slow delays no job and loses nothing. Scope: wording and handing over; what is
-alerted is decided by the scripts and the policy.
+Promise: every opened and every resolved problem is handed over at least once, and removed only after every sink has
+confirmed it; a sink that is down or slow delays no job and loses nothing, since all of this happens in a thread of its
+own. Scope: handing over; the words are in `wording.py`, what is alerted is decided by the scripts and the policy.
+
+One change is claimed at a time: a claim lasts `again_s`, and a slow sink must not outlast the claims of a whole batch,
+or a second process would hand the rest over as well.
 """
 
 from __future__ import annotations
@@ -15,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import redis
 
-from worker.fail.policy import ROWS
-from worker.observe import log
+from worker.observe import log, wording
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("paceline.alerts")
 POLL_S = 5.0
 AGAIN_S = 60.0
-BATCH = 20
+PAUSE_S = 0.2  # between two turns: a burst of dead letters rings once per job
+TURN = 200
+REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One change of one alert. `fingerprint` is the console's; `facts` are redacted."""
+    """One change of one alert. `facts` are redacted where they were made."""
 
     key: str
     change: str
@@ -39,26 +43,33 @@ class Alert:
     facts: dict[str, Any]
 
     @property
+    def member(self) -> str:
+        """Its name in the outbox: the same however often it is handed over."""
+        return f"{self.key}#{self.generation}#{self.change}"
+
+    @property
     def fingerprint(self) -> str:
-        return str(self.facts.get("problem") or self.key)
+        """The console's: what belongs to one matter."""
+        return wording.grouping_of(self.key, self.facts)
 
     @property
     def title(self) -> str:
-        facts = self.facts
-        what = facts.get("class") or facts.get("cause") or facts.get("kind") or "problem"
-        where = facts.get("operation") or facts.get("account") or facts.get("scope") or ""
-        code = f" {facts['code']}" if facts.get("code") else ""
-        return f"{what}{code} {where}".strip()
+        """One line without personal data."""
+        return wording.title_of(self.key, self.facts)
 
     @property
     def advice(self) -> str:
-        """What to do, from the table where the facts do not bring it."""
-        if self.facts.get("advice"):
-            return str(self.facts["advice"])
-        for row in ROWS:
-            if row.error_class == self.facts.get("class") and row.api in (self.facts.get("api"), "both") and row.alert:
-                return row.alert
-        return ""
+        """What to do."""
+        return wording.advice_of(self.facts)
+
+    @property
+    def explanation(self) -> str:
+        """What it means."""
+        return wording.explanation_of(self.facts)
+
+    @property
+    def level(self) -> wording.Level:
+        return wording.level_of(self.facts)
 
 
 class Sink(Protocol):
@@ -73,10 +84,10 @@ class LogSink:
     """Alerts as lines of the structured log."""
 
     def deliver(self, alert: Alert) -> bool:
-        write = log.logger().error if alert.change == "opened" else log.logger().info
-        write(
+        level = alert.level if alert.change == "opened" else "info"
+        getattr(log.logger(), level)(
             "alert", key=alert.key, change=alert.change, title=alert.title, fingerprint=alert.fingerprint,
-            count=alert.count, advice=alert.advice, facts=alert.facts,
+            generation=alert.generation, count=alert.count, advice=alert.advice, facts=alert.facts,
         )  # fmt: skip
         return True
 
@@ -84,25 +95,34 @@ class LogSink:
 class Outbox(threading.Thread):
     """Hands over what the scripts have put into the outbox; one per worker process."""
 
-    def __init__(self, broker: PacelineBroker, sinks: list[Sink]) -> None:
+    def __init__(
+        self, broker: PacelineBroker, sinks: list[Sink], *, again_s: float = AGAIN_S, poll_s: float = POLL_S
+    ) -> None:
         super().__init__(name="paceline-alerts", daemon=True)
         self._broker = broker
         self._sinks = sinks
+        self._again_us = int(again_s * 1_000_000)
+        self._poll_s = poll_s
         self._wake = threading.Event()
-        self._stopping = False
+        self._leaving = threading.Event()
+        self._done: list[str] = []
+        self._told: dict[str, set[int]] = {}
 
     def run(self) -> None:
-        while not self._stopping:
-            self._wake.wait(POLL_S)
+        while not self._leaving.is_set():
+            self._wake.wait(self._poll_s)
             self._wake.clear()
             self.hand_over_patiently()
+            self._leaving.wait(PAUSE_S)
         self.hand_over_patiently()
 
     def poke(self) -> None:
+        """There may be something to hand over now."""
         self._wake.set()
 
     def stop(self) -> None:
-        self._stopping = True
+        """One last turn, then the thread ends."""
+        self._leaving.set()
         self._wake.set()
 
     def hand_over_patiently(self) -> None:
@@ -116,22 +136,51 @@ class Outbox(threading.Thread):
 
     def hand_over(self) -> int:
         """Hands over what is due; returns how many changes were handed over. Raises redis-py's errors."""
-        done: list[str] = []
-        while True:
-            claimed = self._claim(done)
-            if not claimed:
-                return len(done)
-            done = [member for member, alert in claimed if all([sink.deliver(alert) for sink in self._sinks])]
-            self._claim(done, limit=0)
-            if len(done) < len(claimed):
-                return len(done)
+        handed_over = 0
+        for _ in range(TURN):
+            alert = self._next()
+            if alert is None:
+                return handed_over
+            if self._deliver(alert):
+                self._done.append(alert.member)
+                handed_over += 1
+        self._claim(0)
+        self._wake.set()
+        return handed_over
 
-    def _claim(self, done: list[str], limit: int = BATCH) -> list[tuple[str, Alert]]:
-        facts = {"done": done, "limit": limit, "again_us": int(AGAIN_S * 1e6)}
-        return [read_alert(entry) for entry in self._broker.scripts("alerts", facts)]
+    def _deliver(self, alert: Alert) -> bool:
+        """To every sink that has not had it yet. While one sink is down, the others are not told each minute again."""
+        told = self._told.setdefault(alert.member, set())
+        for place, sink in enumerate(self._sinks):
+            if place not in told and _delivered(sink, alert):
+                told.add(place)
+        complete = len(told) == len(self._sinks)
+        if complete or len(self._told) > REMEMBERED:
+            del self._told[alert.member]
+        return complete
+
+    def _next(self) -> Alert | None:
+        return next(iter(self._claim(1)), None)
+
+    def _claim(self, limit: int) -> list[Alert]:
+        """Confirms what has been handed over, and claims up to `limit` more. What could not be confirmed now, because
+        the store was away, is confirmed by the next call.
+        """
+        facts = {"done": self._done, "limit": limit, "again_us": self._again_us}
+        entries = self._broker.scripts("alerts", facts)
+        self._done = []
+        return [read_alert(entry) for entry in entries]
 
 
-def read_alert(entry: list[bytes]) -> tuple[str, Alert]:
-    """A change as `alerts.lua` deals it: the outbox member to confirm, and the alert."""
-    member, key, change, generation, count, opened, facts = (part.decode() for part in entry)
-    return member, Alert(key, change, int(generation), int(count), int(float(opened)), json.loads(facts))
+def _delivered(sink: Sink, alert: Alert) -> bool:
+    try:
+        return sink.deliver(alert)
+    except Exception:
+        logger.exception("%s failed on an alert; it is offered again", type(sink).__name__)
+        return False
+
+
+def read_alert(entry: list[bytes]) -> Alert:
+    """A change as `alerts.lua` deals it: its name in the outbox, and the alert."""
+    _, key, change, generation, count, opened, facts = (part.decode() for part in entry)
+    return Alert(key, change, int(generation), int(count), int(float(opened)), json.loads(facts))

@@ -12,6 +12,8 @@ from worker.deliver.exchange import Asked, Exchange, Response
 from worker.deliver.outcome import Outcome
 from worker.observe.redact import Redactor
 
+PLAIN = frozenset({"job", "chain", "account", "worker", "attempt", "lease", "queued_ms", "decision", "wait_s"})
+"""Facts that are made of our own names and numbers; all others may quote somebody."""
 IDS = ("x-request-id", "x-correlation-id", "x-global-transaction-id")
 
 
@@ -41,7 +43,8 @@ def evidence(
         "first_byte_ms": _since(exchange, exchange.first_byte_at),
         "outcome": _outcome(outcome, redactor),
     }
-    return {str(name): _fact(value, redactor) for name, value in facts.items()} | own
+    said = {str(name): value if name in PLAIN else _fact(value, redactor) for name, value in facts.items()}
+    return said | own
 
 
 def _outcome(outcome: Outcome, redactor: Redactor) -> dict[str, Any]:

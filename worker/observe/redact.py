@@ -27,16 +27,19 @@ _SHORTEST_SECRET = 4
 _HEADER_LIMIT = 1024
 _PERSONAL = "(personal)"
 
+# Every repetition that could be tried again from each of its characters is bounded: bodies are written by others.
 # A word after "token" is a sentence; a digit, padding or great length makes it a credential.
 _SCHEME = re.compile(r"\b(Token|Basic|Bearer)(\s+)(?=\S*[0-9=_]|\S{20})[A-Za-z0-9+/=_.~-]{4,}", re.IGNORECASE)
 _USERINFO = re.compile(r"(://)[^/\s@\"']+@")
 _RESULT_SECRET = re.compile(r"(command-results/[^/\s\"']+/)[^/\s\"'?#]+")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_VIN = re.compile(r"\b(?=[A-HJ-NPR-Z0-9]*[0-9])[A-HJ-NPR-Z0-9]{17}\b")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")
+_VIN = re.compile(r"\b(?=[A-HJ-NPR-Z0-9]{0,16}[0-9])[A-HJ-NPR-Z0-9]{17}\b")
 _PHONE = re.compile(r"\+\d[\d ]{6,16}\d\b")
 _FIELD = re.compile(
     r'"(?P<key>[A-Za-z_][\w.-]{0,60})"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*|\[[^\]\[{}]*\]?)', re.DOTALL
 )
+_REPEATS_UP_TO = 80
+_REMEMBERED = 2048
 
 
 class Redactor:
@@ -46,6 +49,8 @@ class Redactor:
         self._secrets = secrets
         self._show_personal = personal == "show"
         self._known: frozenset[str] = frozenset()
+        self._given: Iterable[str] | None = None
+        self._seen: dict[str, str] = {}
         self._pattern: re.Pattern[str] | None = None
         self._longest = 0
 
@@ -141,6 +146,17 @@ class Redactor:
         return f'"{key}": {shown}'
 
     def _text(self, text: str) -> str:
+        """Short texts repeat from call to call (hosts, types, words of the table), so what became of them is kept."""
+        if len(text) > _REPEATS_UP_TO:
+            return self._masked_text(text)
+        shown = self._seen.get(text)
+        if shown is None:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            shown = self._seen[text] = self._masked_text(text)
+        return shown
+
+    def _masked_text(self, text: str) -> str:
         text = _SCHEME.sub(rf"\1\2{HIDDEN}", self._without_secrets(text))
         text = _RESULT_SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
         return text if self._show_personal else _without_people(text)
@@ -177,8 +193,13 @@ class Redactor:
         return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
     def _refresh(self) -> None:
-        known = frozenset(self._secrets())
+        given = self._secrets()
+        if given is self._given:
+            return  # the very list of the last time: nothing has changed
+        self._given = given if isinstance(given, tuple) else None
+        known = frozenset(given)
         if known != self._known:
+            self._seen.clear()
             forms = {form for secret in known for form in _forms(secret) if len(form) >= _SHORTEST_SECRET}
             longest_first = sorted(forms, key=len, reverse=True)
             self._longest = len(longest_first[0]) if forms else 0
@@ -211,6 +232,7 @@ def _masked(value: str) -> str:
 
 
 def _without_people(text: str) -> str:
-    for pattern in (_EMAIL, _VIN, _PHONE):
+    patterns = (_EMAIL, _VIN, _PHONE) if "@" in text else (_VIN, _PHONE)
+    for pattern in patterns:
         text = pattern.sub(lambda match: _masked(match[0]), text)
     return text

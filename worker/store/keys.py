@@ -34,7 +34,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "message": KeyName("msg:%s", "string", "the encoded dramatiq message of a job"),
     "evidence": KeyName("ev:%s", "list", "one JSON record per attempt or event, oldest first"),
     "result": KeyName("res:%s", "string", "JSON result of a job that is done"),
-    "chain": KeyName("chain:%s", "list", "job ids of a chain (pages of one list), in order"),
+    "chain": KeyName("chain:%s", "list", "job ids of a chain (pages of one list), in order; absent while it has one page"),
     "idempotency": KeyName("key:%s", "string", "job id and payload digest behind a caller's idempotency key"),
     "deadlines": KeyName("deadlines", "zset", "waiting job -> deadline (µs)"),
     # -- lanes ------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """Plumbing of the store: loads the decisions in `lua/`, joins them with their shared parts, and runs them.
 
-Promise: one call is one atomic decision; a script the server has forgotten (SCRIPT FLUSH, a new node) is loaded again
-by redis-py before anything ran, never skipped. A part named by `--!include` comes once, after the parts it includes.
+Promise: one call is one atomic decision; a script the server has forgotten (SCRIPT FLUSH, a new node) is sent whole in
+the very call that runs it, never skipped: loading it first and naming it after could lose to another flush. A part named by `--!include` comes once, after the parts it includes.
 Scope: text and calls. What is retried, and what an error means, is `connection.py`'s business.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from worker.store.keys import Keys, lua_names
 
@@ -55,12 +56,18 @@ class Scripts:
         self._client = client
         self._keys = keys
         self.clock_us = clock_us
-        self._scripts: dict[str, Script] = {}
+        self._known: dict[str, tuple[str, str]] = {}  # name -> digest and text
 
     def __call__(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
         """Run decision `name` with JSON `facts` and opaque `blobs`; returns what its header says."""
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = self._client.register_script(compose(name))
+        known = self._known.get(name)
+        if known is None:
+            text = compose(name)
+            digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+            known = self._known[name] = (digest, text)
         clock = "" if self.clock_us is None else str(int(self.clock_us()))
-        return script(keys=[self._keys.prefix], args=[clock, json.dumps(facts, separators=(",", ":")), *blobs])
+        words = (1, self._keys.prefix, clock, json.dumps(facts, separators=(",", ":")), *blobs)
+        try:
+            return self._client.evalsha(known[0], *words)
+        except NoScriptError:
+            return self._client.eval(known[1], *words)

@@ -1,7 +1,8 @@
 #!lua
 --!include dead
 -- A dead letter (or an expired job) goes through its lane again, with its id, at the end of the line.
--- KEYS[1] prefix; ARGV[2] JSON {id, by, reason, unknown = true to send again a call whose outcome is unknown, prio}
+-- KEYS[1] prefix; ARGV[2] JSON {id, by, reason, unknown = true to send again a call whose outcome is unknown,
+-- prio = another priority}
 -- returns 'waiting' | 'missing' | 'unknown' (say so explicitly) | 'discarded' (restore it first) | its other state
 
 local now = read_clock()
@@ -18,6 +19,10 @@ else
 end
 for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
 if J.key then redis.call('PERSIST', k_idempotency(J.key)) end
+if A.prio then
+  J.prio = I(A.prio)
+  redis.call('HSET', k_job(J.id), 'prio', J.prio)
+end
 job_note(J.id, cjson.encode({event = 'redriven', at_us = I(now), by = A.by, reason = A.reason, class = J.err, code = J.code}))
 J.place = I(redis.call('HINCRBY', k_meta(), 'place', 1))
 J.dl = I(now + tonumber(J.dlrel))

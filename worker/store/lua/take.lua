@@ -26,7 +26,11 @@ if before then
     local cards = {}
     for _, lease in ipairs(record.leases) do
       local info = lease_read(lease)
-      if info then cards[#cards + 1] = lease_card(lease, info) end
+      if info then
+        -- its time to send counts from this asking, so its lease must too, even if it had lapsed
+        redis.call('ZADD', k_leases(), I(now + A.lease_us), lease)
+        cards[#cards + 1] = lease_card(lease, info)
+      end
     end
     return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards, 1}
   end

@@ -22,8 +22,12 @@ local function job_accept(facts, message, now)
     'budget', facts.budget, 'prio', facts.prio, 'place', I(place), 'repeat', facts.rep, 'dl', I(now + facts.dl),
     'dlrel', I(facts.dl), 'created', I(now), 'chain', facts.chain, 'page', facts.page)
   if facts.key then redis.call('HSET', k_job(facts.id), 'key', facts.key) end
-  redis.call('RPUSH', k_chain(facts.chain), facts.id)
-  redis.call('PERSIST', k_chain(facts.chain))
+  if facts.page > 1 then
+    -- a job alone needs no list; the first successor makes one
+    if redis.call('EXISTS', k_chain(facts.chain)) == 0 then redis.call('RPUSH', k_chain(facts.chain), facts.chain) end
+    redis.call('RPUSH', k_chain(facts.chain), facts.id)
+    redis.call('PERSIST', k_chain(facts.chain))
+  end
   local J = {id = facts.id, acct = facts.acct, op = facts.op, prio = facts.prio, place = I(place),
     dl = I(now + facts.dl), lane = facts.acct .. '|' .. facts.op, group = facts.acct .. '|' .. facts.budget}
   redis.call('SADD', k_lanes(), J.lane .. '|' .. facts.budget)

@@ -1,0 +1,238 @@
+"""A proxy of ours between a program and its store: it counts requests, and it can lose, hold or delay what passes.
+
+What it does to a request it does by name: a decision (`take`, `finish`) or a command (`blpop`). A reply is only lost
+after the server has given one, so what was asked for has happened. A script that the server did not know is no reply.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from tests.faults.resp import Requests, name_of, script_names
+
+What = Literal["lose reply", "silence reply", "delay reply", "lose request"]
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Rule:
+    """What befalls the next `times` requests of a name. `struck` counts those it has befallen."""
+
+    what: What
+    name: str
+    times: int
+    seconds: float = 0.0
+    struck: int = 0
+    _happened: threading.Event = field(default_factory=threading.Event)
+
+    def await_strike(self, timeout_s: float = 10.0) -> None:
+        assert self._happened.wait(timeout_s), f"no {self.name} came within {timeout_s} s"
+
+    def strike(self) -> None:
+        self.struck += 1
+        self._happened.set()
+
+
+class Proxy:
+    """Listens on a port of its own; `url` is what a client is given instead of the store's."""
+
+    def __init__(self, store_url: str) -> None:
+        parts = urlsplit(store_url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        self._path = parts.path
+        self._scripts = script_names()
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._rules: list[Rule] = []
+        self._pairs: set[_Pair] = set()
+        self._away = False
+        self._closed = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}{self._path}"
+        self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
+        self._accepting.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join(5)
+        self.cut()
+
+    # -- faults ---------------------------------------------------------------------------------------------------
+
+    def lose_reply(self, name: str, times: int = 1) -> Rule:
+        """The server answers, the answer is dropped and the connection reset."""
+        return self._add(Rule("lose reply", name, times))
+
+    def silence_reply(self, name: str, times: int = 1) -> Rule:
+        """The server answers, the client hears nothing more on that connection."""
+        return self._add(Rule("silence reply", name, times))
+
+    def delay_reply(self, name: str, seconds: float, times: int = 1) -> Rule:
+        """The answer comes late."""
+        return self._add(Rule("delay reply", name, times, seconds))
+
+    def lose_request(self, name: str, times: int = 1) -> Rule:
+        """The server never hears of it; the connection is reset."""
+        return self._add(Rule("lose request", name, times))
+
+    def leave(self) -> None:
+        """All connections are reset, and new ones too, until `come_back`."""
+        self._away = True
+        self.cut()
+
+    def come_back(self) -> None:
+        self._away = False
+
+    def cut(self) -> None:
+        """Resets all connections there are now."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            pair.close()
+
+    # -- what passed ----------------------------------------------------------------------------------------------
+
+    def count(self, name: str | None = None) -> int:
+        """Requests seen, of one name or of all."""
+        with self._lock:
+            return self._counts[name] if name is not None else self._counts.total()
+
+    def counts(self) -> Counter[str]:
+        with self._lock:
+            return Counter(self._counts)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _add(self, rule: Rule) -> Rule:
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._away or self._closed:
+                _reset(client)
+                continue
+            try:
+                server = socket.create_connection(self._target, timeout=5)
+            except OSError:
+                _reset(client)
+                continue
+            server.settimeout(None)
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            pair = _Pair(self, client, server)
+            with self._lock:
+                self._pairs.add(pair)
+            pair.start()
+
+    def seen(self, arguments: list[bytes]) -> Rule | None:
+        """Counts a request; the rule it falls under, if any."""
+        name = name_of(arguments, self._scripts)
+        with self._lock:
+            self._counts[name] += 1
+            for rule in self._rules:
+                if rule.name == name:
+                    rule.times -= 1
+                    if rule.times <= 0:
+                        self._rules.remove(rule)
+                    return rule
+        return None
+
+    def give_back(self, rule: Rule) -> None:
+        """It did not strike after all."""
+        with self._lock:
+            rule.times += 1
+            if rule not in self._rules:
+                self._rules.insert(0, rule)
+
+    def forget(self, pair: "_Pair") -> None:
+        with self._lock:
+            self._pairs.discard(pair)
+
+
+class _Pair:
+    """One client's connection and the one to the server behind it; one thread for each direction."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server = server
+        self._rule: Rule | None = None
+        self._deaf = False
+        self._open = 2
+
+    def start(self) -> None:
+        for work in (self._to_server, self._to_client):
+            threading.Thread(target=self._run, args=(work,), daemon=True).start()
+
+    def _run(self, work: "object") -> None:
+        with contextlib.suppress(OSError):
+            work()  # type: ignore[operator]
+        self.close()
+        self._open -= 1
+        if self._open == 0:
+            self._client.close()
+            self._server.close()
+            self._proxy.forget(self)
+
+    def close(self) -> None:
+        """Ends both ways; each thread closes what is left when it has noticed."""
+        for each in (self._client, self._server):
+            with contextlib.suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _to_server(self) -> None:
+        requests = Requests()
+        while data := self._client.recv(65536):
+            for raw, arguments in requests.feed(data):
+                rule = self._proxy.seen(arguments)
+                if rule is not None and rule.what == "lose request":
+                    rule.strike()
+                    return
+                self._rule = rule
+                self._server.sendall(raw)
+
+    def _to_client(self) -> None:
+        while data := self._server.recv(65536):
+            rule, self._rule = self._rule, None
+            if rule is not None:
+                if data.startswith(b"-NOSCRIPT"):
+                    self._proxy.give_back(rule)
+                elif rule.what == "lose reply":
+                    rule.strike()
+                    return
+                elif rule.what == "silence reply":
+                    rule.strike()
+                    self._deaf = True
+                else:
+                    rule.strike()
+                    time.sleep(rule.seconds)
+            if not self._deaf:
+                self._client.sendall(data)
+
+
+def _reset(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    sock.close()

@@ -1,0 +1,172 @@
+"""The store goes away while jobs run, fail and wait, and comes back. Every job ends, once."""
+
+import time
+
+import pytest
+
+from tests.conservation import assert_conserved
+from tests.faults.crew import Crew
+from tests.faults.fleet import Fleet
+from tests.faults.proxy import Proxy
+from tests.faults.stage import CAR, PARTY, START, STATUS, Stage, until, wanted
+from tests.faults.stages import MakeStage
+from worker.errors import StoreUnavailable
+from worker.store.connection import connect
+
+WINDOWS = {"tokens": (100, 2), "commands": (50, 2), "locations": (200, 2), "calls.second": (100, 1)}
+"""Short enough that a suspect store's windows pass within the test."""
+
+
+def go_away(stage: Stage, how: str) -> None:
+    if how == "killed":
+        stage.store.kill()
+    stage.store.stop()
+
+
+@pytest.mark.parametrize(
+    ("fsync", "how"), [("always", "stopped"), ("always", "killed"), ("everysec", "stopped"), ("everysec", "killed")]
+)
+def test_every_job_ends_once_when_the_store_restarts_in_the_middle(
+    make_stage: MakeStage, fsync: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = make_stage(fsync, {"limits": WINDOWS}, PACELINE_ON_EMPTY_STORE="probe")
+    stage.client.config_set("appendfsync", fsync)
+    stage.apis.latency("stellantis", fixed_ms=50)
+    stage.apis.fault("delay", {"operation": START}, delay_s=1.0)
+    stage.apis.fault("status", {"api": "stellantis", "path": r"VEH-000[01]\d/"}, times=20, status=500)
+    with Fleet(stage.env, stage.folder) as fleet:
+        fleet.start(2)
+        stage.client.hset(stage.keys("meta"), "unsure", 0)
+        cars = stage.enqueue(STATUS, 130)
+        starts = stage.enqueue(START, 6)
+        stage.apis.wait_for(40, account=CAR)
+        stage.apis.wait_for(6, account=PARTY)
+        before = stage.counts()
+        went = time.monotonic()
+        go_away(stage, how)
+        time.sleep(1.5)
+        stage.store.restart()
+        away = time.monotonic() - went
+        assert stage.counts()["accepted"] == before["accepted"], "the server itself lost accepted jobs"
+        stage.await_all_ended(40)
+    took = time.monotonic() - went
+    assert stage.states(starts) == {"done": 6}
+    assert stage.states(cars) == {"done": 130}
+    stage.assert_each_sent_once(starts)
+    assert stage.crashes() == 0
+    verdict = stage.assert_within_limits()
+    assert verdict["jobs"]["repeated"] <= 20  # those whose first answer was an error
+    assert_conserved(stage.client, stage.keys)
+    with capsys.disabled():
+        print(f"\n  {fsync}, {how}: away {away:.1f} s, all {136} jobs ended {took:.1f} s after it went")
+
+
+def test_a_job_that_fails_while_the_store_is_away_is_not_lost(make_stage: MakeStage) -> None:
+    stage = make_stage("always")
+    stage.apis.fault("status", {"api": "stellantis"}, times=1, status=500)
+    stage.apis.latency("stellantis", fixed_ms=800)
+    (job,) = stage.enqueue(STATUS)
+    with Crew(stage.settings, stage.store.url):
+        stage.apis.wait_for(1)
+        go_away(stage, "stopped")
+        time.sleep(1.5)
+        stage.store.restart()
+        stage.await_all_ended(15)
+    assert (stage.job(job)["state"], stage.job(job)["attempts"]) == ("done", "1")
+    assert stage.arrivals(job) == 2
+    assert_conserved(stage.client, stage.keys)
+
+
+def test_jobs_that_wait_for_their_time_survive_the_store(make_stage: MakeStage) -> None:
+    stage = make_stage("always")
+    stage.apis.fault("status", {"api": "stellantis"}, times=5, status=503, retry_after=2)
+    ids = stage.enqueue(STATUS, 5)
+    with Crew(stage.settings, stage.store.url):
+        until(lambda: all(stage.job(job).get("due", "0") != "0" for job in ids), 5)
+        go_away(stage, "killed")
+        stage.store.restart()
+        stage.await_all_ended(15)
+    assert stage.states(ids) == {"done": 5}
+    assert {stage.arrivals(job) for job in ids} == {2}
+    assert_conserved(stage.client, stage.keys)
+
+
+def test_no_thread_of_a_worker_dies_of_a_store_that_does_not_answer(stage: Stage) -> None:
+    stage.apis.fault("status", {"api": "stellantis"}, times=3, status=503, retry_after=1)
+    with Proxy(stage.store.url) as proxy, Crew(stage.settings, proxy.url) as crew:
+        parked = stage.enqueue(STATUS, 3)
+        until(lambda: all(stage.job(job).get("due", "0") != "0" for job in parked), 5)
+        threads = crew.living_threads()
+        proxy.leave()
+        time.sleep(2.5)
+        proxy.come_back()
+        ids = parked + stage.enqueue(STATUS, 8) + stage.enqueue(START, 2)
+        stage.await_all_ended()
+        assert crew.living_threads() == threads == 5
+    assert stage.states(ids) == {"done": 13}
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
+def test_an_answer_waits_as_long_as_the_store_is_away(make_stage: MakeStage) -> None:
+    stage = make_stage("always")
+    stage.apis.latency("hub", fixed_ms=500)
+    ids = stage.enqueue(START, 2)
+    with Crew(stage.settings, stage.store.url):
+        stage.apis.wait_for(2)
+        go_away(stage, "killed")
+        time.sleep(7)
+        stage.store.restart()
+        stage.await_all_ended(20)
+    assert stage.states(ids) == {"done": 2}
+    assert stage.crashes() == 0
+    stage.assert_each_sent_once(ids)
+    assert_conserved(stage.client, stage.keys)
+
+
+def test_a_store_frozen_for_longer_than_a_lease_counts_no_crash_and_sends_nothing_twice(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage("everysec", {"limits": WINDOWS})
+    stage.apis.fault("delay", {"operation": START}, delay_s=1.5)
+    stage.apis.latency("stellantis", fixed_ms=300)
+    with Fleet(stage.env, stage.folder) as fleet:
+        fleet.start(2)
+        starts, cars = stage.enqueue(START, 6), stage.enqueue(STATUS, 60)
+        stage.apis.wait_for(6, account=PARTY)
+        stage.store.freeze()
+        time.sleep(4.2)
+        stage.store.thaw()
+        stage.await_all_ended(20)
+    assert stage.states(starts + cars) == {"done": 66}
+    assert stage.crashes() == 0
+    stage.assert_each_sent_once(starts + cars)
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+def test_a_full_store_finishes_what_runs_and_waits_and_refuses_what_is_new(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.apis.fault("delay", {"operation": START}, delay_s=0.8)
+    stage.apis.fault("status", {"api": "stellantis"}, times=2, status=500)
+    stage.apis.fault("error_body", {"api": "stellantis"}, times=2, status=400, code=40000)
+    ids = stage.enqueue(START, 4) + stage.enqueue(STATUS, 30)
+    with Crew(stage.settings, stage.store.url, threads=6), connect(stage.store.url) as other:
+        stage.apis.wait_for(1, account=PARTY)
+        other.config_set("maxmemory", "1mb")  # less than is in use
+        with pytest.raises(StoreUnavailable, match="full"):
+            stage.desk.enqueue_many(wanted(STATUS))
+        stage.desk._memory_asked = time.monotonic() + 1  # past the early refusal: the store itself must refuse as well
+        with pytest.raises(StoreUnavailable, match="the store is full"):
+            stage.desk.enqueue_many(wanted(STATUS))
+        stage.await_all_ended(15)
+        assert int(other.info("stats")["evicted_keys"]) == 0
+        other.config_set("maxmemory", "0")
+        stage.desk._memory_asked = 0.0
+        more = stage.enqueue(STATUS)
+        stage.await_all_ended()
+    assert stage.states(ids) == {"done": 32, "dead": 2}
+    assert stage.states(more) == {"done": 1}
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)

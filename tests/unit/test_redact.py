@@ -1,0 +1,186 @@
+"""The one door: secrets in no form, personal data masked, unknown fields hidden, useful facts kept."""
+
+import base64
+import hashlib
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.observe.redact import HIDDEN, PREVIEW_BYTES, Redactor
+
+SECRET = 'tok&en/"9f+=ü-long'
+PASSWORD = "hunter2!"
+BASIC = base64.b64encode(f"MZP1:{PASSWORD}".encode()).decode()
+VIN = "VF3ABCDEF12345678"
+FORMS = [
+    SECRET,
+    quote(SECRET, safe=""),
+    json.dumps(SECRET)[1:-1],
+    json.dumps(SECRET, ensure_ascii=False)[1:-1],
+    base64.b64encode(SECRET.encode()).decode(),
+    base64.b64encode(SECRET.encode()).decode().rstrip("="),
+    base64.urlsafe_b64encode(SECRET.encode()).decode(),
+    PASSWORD,
+    BASIC,
+]
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    return Redactor(lambda: [SECRET, PASSWORD, BASIC])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_known_secret_is_masked_in_every_form_and_place(redactor: Redactor, form: str) -> None:
+    shown = [
+        redactor.redact_text(f"before {form} after"),
+        str(redactor.redact_headers([("Server", f"x {form}"), ("Link", f"<https://h/{form}?a={form}>; rel=next")])),
+        redactor.redact_url(f"https://h/a/{form}?offset={form}"),
+        redactor.redact_body(json.dumps({"message": form, form: 1, "other": form}).encode(), "application/json")[
+            "preview"
+        ],
+        redactor.redact_body(f"<p>{form}</p>".encode(), "text/html")["preview"],
+        redactor.redact_body(f'{{"message": "{form}'.encode(), "application/json")["preview"],
+    ]
+    for text in shown:
+        assert form not in text
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 40_000), st.sampled_from(FORMS))
+def test_a_secret_at_any_place_of_a_long_body_is_not_cut_into_view(position: int, form: str) -> None:
+    body = (b"x" * position + form.encode() + b"y" * 20_000, b"z" * 10)
+    preview = Redactor(lambda: [SECRET, PASSWORD, BASIC]).redact_body(body[0], "text/plain")["preview"]
+    assert form[:6] not in preview
+
+
+def test_a_secret_that_changes_is_masked_from_then_on() -> None:
+    secrets = ["first-secret"]
+    redactor = Redactor(lambda: secrets)
+    assert redactor.redact_text("second-secret") == "second-secret"
+    secrets.append("second-secret")
+    assert redactor.redact_text("first-secret second-secret") == f"{HIDDEN} {HIDDEN}"
+
+
+def test_an_unknown_credential_is_masked_by_its_scheme_and_a_sentence_is_not(redactor: Redactor) -> None:
+    assert "abc123def" not in redactor.redact_text("Authorization: Token abc123def")
+    assert "dXNlcjpwYXNz" not in redactor.redact_text("basic dXNlcjpwYXNzd29yZHdpdGhvdXQ")
+    assert redactor.redact_text("Invalid token provided") == "Invalid token provided"
+    assert redactor.redact_text("https://user:pw@host/") == f"https://{HIDDEN}@host/"
+
+
+def test_only_harmless_headers_are_shown(redactor: Redactor) -> None:
+    shown = redactor.redact_headers(
+        [
+            ("Authorization", "Token unknown"),
+            ("X-Api-Key", "k"),
+            ("Set-Cookie", "a=b"),
+            ("X-Request-ID", "r-1"),
+            ("X-RateLimit-Remaining-1", "5"),
+            ("X-RateLimit-Remaining-1", "6"),
+            ("Location", "https://u:p@h/x?code=1"),
+            ("Retry-After", "7"),
+        ]
+    )
+    assert shown == {
+        "authorization": HIDDEN,
+        "x-request-id": "r-1",
+        "x-ratelimit-remaining-1": "5, 6",
+        "location": f"https://h/x?code={HIDDEN}",
+        "retry-after": "7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://h:8443/fleets/f1/vehicles?client_id=abc&pageSize=60", "https://h:8443/fleets/f1/vehicles?client_id=[hidden]&pageSize=60"),
+        ("https://h/ocpi/2.2.1/tokens/IN/ABC/0123456789ABCDEF/authorize", "https://h/ocpi/2.2.1/tokens/IN/ABC/…CDEF/authorize"),
+        (f"https://h/vehicles/{VIN}", "https://h/vehicles/…5678"),
+        ("https://me/v1/command-results/j1/s3cr3t", "https://me/v1/command-results/j1/[hidden]"),
+        ("http://[::1]:80/a#frag", "http://[::1]:80/a"),
+        ("http://[broken", HIDDEN),
+    ],
+)  # fmt: skip
+def test_a_url_keeps_its_shape_and_loses_what_is_private(redactor: Redactor, url: str, shown: str) -> None:
+    assert redactor.redact_url(url) == shown
+
+
+def test_a_body_keeps_what_helps_and_hides_everything_else(redactor: Redactor) -> None:
+    body = {
+        "status_code": 2003,
+        "status_message": "no such thing",
+        "data": {
+            "location_id": "LOC1",
+            "token": {
+                "uid": "0123456789ABCDEF",
+                "type": "RFID",
+                "contract_id": "IN-ABC-C1",
+                "password": "longpassword",
+            },
+            "response_url": "https://me/v1/command-results/j1/s3cr3t",
+            "vin": VIN,
+            "lastPosition": {"geometry": {"coordinates": [2.35, 48.85]}, "type": "Feature"},
+            "battery": {"level": 80, "text": "somewhat private"},
+            "ok": True,
+        },
+    }
+    preview = json.loads(redactor.redact_body(json.dumps(body).encode(), "application/json")["preview"])
+    assert preview == {
+        "status_code": 2003,
+        "status_message": "no such thing",
+        "data": {
+            "location_id": "LOC1",
+            "token": {"uid": "…CDEF", "type": "…", "contract_id": "…C1", "password": HIDDEN},
+            "response_url": "https://me/v1/command-results/j1/[hidden]",
+            "vin": "…5678",
+            "lastPosition": {"geometry": {"coordinates": [HIDDEN, HIDDEN]}, "type": "…re"},
+            "battery": {"level": HIDDEN, "text": "…vate"},
+            "ok": True,
+        },
+    }
+
+
+def test_a_credentials_token_is_hidden_whatever_the_settings() -> None:
+    for personal in ("mask", "show"):
+        redactor = Redactor(list, personal)
+        preview = redactor.redact_body(b'{"token": "0123456789", "url": "https://h/x"}', "application/json")["preview"]
+        assert json.loads(preview) == {"token": HIDDEN, "url": "https://h/x"}
+
+
+def test_personal_data_is_shown_where_the_settings_ask_for_it() -> None:
+    redactor = Redactor(lambda: [SECRET], "show")
+    body = {"vin": VIN, "position": [1.5], "note": f"{SECRET} me@example.org"}
+    preview = redactor.redact_body(json.dumps(body).encode(), "application/json")["preview"]
+    assert json.loads(preview) == {"vin": VIN, "position": [1.5], "note": f"{HIDDEN} me@example.org"}
+
+
+def test_json_that_was_cut_off_is_masked_field_by_field(redactor: Redactor) -> None:
+    cut = b'{"status_message": "fine", "uid": "0123456789ABCDEF", "coordinates": [2.35, 48.85], "level": 80, "x": "A'
+    preview = redactor.redact_body(cut, "application/json")["preview"]
+    for private in ("0123456789", "48.85", "80", '"A'):
+        assert private not in preview
+    assert '"status_message": "fine"' in preview
+
+
+def test_free_text_loses_people_and_cars(redactor: Redactor) -> None:
+    text = redactor.redact_text(f"car {VIN} of ann@example.org, call +91 98765 43210")
+    assert text == "car …5678 of ….org, call …3210"
+
+
+def test_a_body_has_a_bounded_preview_and_the_length_and_hash_of_the_whole(redactor: Redactor) -> None:
+    body = "ü".encode() * 50_000
+    shown = redactor.redact_body(body, "text/plain")
+    assert len(shown["preview"].encode()) <= PREVIEW_BYTES
+    assert (shown["length"], shown["sha256"]) == (100_000, hashlib.sha256(body).hexdigest())
+    assert redactor.redact_body(b"", None)["preview"] == ""
+    assert redactor.redact_body(b"\x1f\x8b\0\0", "application/octet-stream")["preview"] == "[binary]"
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=300), st.sampled_from(["application/json", "text/html", "", "image/png"]))
+def test_any_bytes_have_a_preview(body: bytes, content_type: str) -> None:
+    assert Redactor(lambda: [SECRET]).redact_body(body, content_type)["length"] == len(body)

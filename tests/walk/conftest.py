@@ -1,0 +1,5 @@
+"""The stages of the walk tests."""
+
+from tests.faults.stages import apis, make_stage, shared_apis, stage
+
+__all__ = ["apis", "make_stage", "shared_apis", "stage"]

@@ -1,0 +1,266 @@
+"""Accept: jobs as their callers see them afterwards: read, listed, cancelled; the pages of a list as one answer.
+
+Promise: every state a job can be in has one word; parameters and bodies leave here through the redactor alone; the
+secret part of a command's result address never does. Scope: one partition's records. What a waiting job waits for is
+said by `waiting.py`, what can be done about a dead one in `fail`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.accept.envelope import PRIORITIES
+from worker.errors import NotFound, Refused
+from worker.observe.redact import Redactor
+from worker.store.partition import Partition, chunks
+
+ENDED = ("done", "dead", "cancelled", "expired")
+LISTED = ("waiting", "running", "dead", "expired")
+NAMES = {str(number): name for name, number in PRIORITIES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The record of a job. Times are the store's clock (µs), 0 where nothing has happened yet."""
+
+    id: str
+    state: str
+    operation: str
+    account: str
+    api: str
+    budget: str
+    priority: str
+    repeatable: bool
+    created_us: int
+    deadline_us: int
+    due_us: int
+    ended_us: int
+    attempts: int
+    runs: int
+    crashes: int
+    redrives: int
+    error_class: str
+    code: str
+    why: str
+    problem: str
+    chain: str
+    page: int
+    discarded: bool
+
+    @property
+    def lane(self) -> str:
+        return f"{self.account}|{self.operation}"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A call as its caller asked for it: one job, or the pages of one list. `gone` pages are no longer kept."""
+
+    id: str
+    jobs: tuple[Job, ...]
+    gone: int
+
+    @property
+    def state(self) -> str:
+        """The one state of all pages: the worst end, else what is still to be done, else done."""
+        states = {job.state for job in self.jobs}
+        return next(state for state in ("dead", "expired", "cancelled", "running", "waiting", "done") if state in states)
+
+    @property
+    def done(self) -> int:
+        return sum(job.state == "done" for job in self.jobs) + self.gone
+
+    @property
+    def current(self) -> Job:
+        """The page that decides the state."""
+        return next(job for job in reversed(self.jobs) if job.state == self.state)
+
+
+class Jobs:
+    """The jobs of a partition."""
+
+    def __init__(self, partition: Partition, redactor: Redactor) -> None:
+        self._partition = partition
+        self._redactor = redactor
+
+    def read(self, job_id: str) -> Job:
+        """One job. Raises `NotFound`."""
+        for job in read_jobs(self._partition, [job_id]):
+            return job
+        raise NotFound(
+            f"no job {job_id[:80]!r} is known; ended jobs are kept for a time that the settings name "
+            "(PACELINE_FAIL__RESULT_TTL_S): check the id, and that this is the right store."
+        )
+
+    def chain(self, job_id: str) -> Chain:
+        """The whole call that this job is a page of. Raises `NotFound`."""
+        job = self.read(job_id)
+        (ids,) = self._partition.ask(lambda pipe: pipe.lrange(self._partition.key("chain", job.chain), 0, -1))
+        jobs = tuple(read_jobs(self._partition, ids)) or (job,)
+        return Chain(job.chain, jobs, max(0, len(ids) - len(jobs)))
+
+    def params(self, job: Job) -> dict[str, Any]:
+        """What the call was asked with, redacted."""
+        (encoded,) = self._partition.ask(lambda pipe: pipe.get(self._partition.key("message", job.id)))
+        try:
+            kwargs = json.loads(encoded or "{}").get("kwargs", {})
+        except ValueError:
+            return {"unreadable": True}
+        return {name: self._redactor.redact_value(kwargs.get(name)) for name in ("params", "body")}
+
+    def evidence(self, job: Job) -> list[dict[str, Any]]:
+        """What happened to it, oldest first; redacted when it was written."""
+        (records,) = self._partition.ask(lambda pipe: pipe.lrange(self._partition.key("evidence", job.id), 0, -1))
+        return [read_record(record) for record in records]
+
+    def results(self, chain: Chain, *, masked: bool = True) -> Iterator[Any]:
+        """The answer of each page that is done, in order, one page in memory at a time."""
+        for job in chain.jobs:
+            (text,) = self._partition.ask(lambda pipe, job=job: pipe.get(self._partition.key("result", job.id)))  # type: ignore[misc]
+            if text is not None:
+                value = json.loads(text).get("value")
+                yield self._redactor.redact_value(value) if masked else value
+
+    def cancel(self, job_id: str, by: str, reason: str) -> list[tuple[Job, str]]:
+        """Cancels what still waits of a call; what became of each page that had not ended. Raises `NotFound`."""
+        chain = self.chain(job_id)
+        facts = {"by": by, "reason": reason}
+        last = [job for job in chain.jobs if not job.ended] or [chain.current]
+        return [(job, self._partition.decide("cancel", {"id": job.id, **facts})) for job in last]
+
+    def list(
+        self, states: Sequence[str], account: str | None = None, operation: str | None = None, limit: int = 50
+    ) -> Iterator[Job]:
+        """Jobs by state, at most `limit`: running first, then those that wait, in the order of their lanes."""
+        if strange := sorted(set(states) - set(LISTED)):
+            raise Refused(
+                f"expected {', '.join(LISTED)}, got {', '.join(strange)}; done and cancelled jobs are kept by id alone: "
+                "ask for one with `jobs show ID`."
+            )
+        left = limit
+        for state in states:
+            for job in self._of(state, account, operation, left):
+                left -= 1
+                yield job
+            if left <= 0:
+                return
+
+    def _of(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[Job]:
+        if limit <= 0:
+            return
+        ids = {"running": self._running, "waiting": self._waiting}.get(state, self._ended)
+        found = 0
+        for some in chunks(ids(state, account, operation, limit)):
+            for job in read_jobs(self._partition, some):
+                if job.state == state and account in (None, job.account) and operation in (None, job.operation):
+                    yield job
+                    found += 1
+                    if found >= limit:
+                        return
+
+    def _running(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
+        for _, job_id, *_ in self._partition.decide("running", {"limit": 10_000}):
+            yield job_id
+
+    def _waiting(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
+        (members,) = self._partition.ask(lambda pipe: pipe.smembers(self._partition.key("lanes")))
+        for one, two, _ in sorted(member.split("|") for member in members):
+            if account not in (None, one) or operation not in (None, two):
+                continue
+            for family in ("queue", "due"):
+                for p in PRIORITIES.values():
+                    key = self._partition.key(family, f"{one}|{two}", p)
+                    (ids,) = self._partition.ask(lambda pipe, key=key: pipe.zrange(key, 0, limit - 1))  # type: ignore[misc]
+                    yield from ids
+
+    def _ended(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
+        key = self._partition.key(state)
+        start, more = 0, True
+        while more:
+            stop = start + 99
+            (ids,) = self._partition.ask(lambda pipe: pipe.zrevrange(key, start, stop))  # noqa: B023 - asked at once
+            yield from ids
+            start, more = stop + 1, bool(ids)
+
+
+def read_jobs(partition: Partition, ids: Iterable[str]) -> Iterator[Job]:
+    """The jobs of these ids that are still kept, in order, 100 per round trip."""
+    for some in chunks(ids):
+        answers = partition.ask(lambda pipe, some=some: [pipe.hgetall(partition.key("job", one)) for one in some])  # type: ignore[misc]
+        for job_id, facts in zip(some, answers, strict=True):
+            if facts.get("state"):
+                yield job_of(job_id, facts)
+
+
+def job_of(job_id: str, facts: dict[str, str]) -> Job:
+    """A job from its hash. Fields not named here stay in the store: `door` is a secret."""
+
+    def number(name: str) -> int:
+        return int(float(facts.get(name) or 0))
+
+    return Job(
+        id=job_id,
+        state=facts["state"],
+        operation=facts.get("op", ""),
+        account=facts.get("acct", ""),
+        api=facts.get("api", ""),
+        budget=facts.get("budget", ""),
+        priority=NAMES.get(facts.get("prio", ""), "normal"),
+        repeatable=facts.get("repeat") == "1",
+        created_us=number("created"),
+        deadline_us=number("dl"),
+        due_us=number("due"),
+        ended_us=number("ended"),
+        attempts=number("attempts"),
+        runs=number("runs"),
+        crashes=number("crashes"),
+        redrives=number("redrives"),
+        error_class=facts.get("err", ""),
+        code=facts.get("code", ""),
+        why=facts.get("why", ""),
+        problem=facts.get("fp", ""),
+        chain=facts.get("chain") or job_id,
+        page=number("page") or 1,
+        discarded=facts.get("disc") == "1",
+    )
+
+
+def read_record(text: str) -> dict[str, Any]:
+    """One piece of evidence; what cannot be read is shown as that."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return {"event": "unreadable"}
+    return record if isinstance(record, dict) else {"event": "unreadable"}
+
+
+def merged(results: Iterable[Any]) -> Any:
+    """The answers of all pages as one: the items of a list behind each other; a single answer as it is."""
+    whole: list[Any] = []
+    pages = False
+    last: Any = None
+    for value in results:
+        items = page_items(value)
+        if items is None:
+            last = value
+        else:
+            pages = True
+            whole += items
+    return whole if pages else last
+
+
+def page_items(value: Any) -> list[Any] | None:
+    """The items of a page; None when the answer is no page."""
+    if isinstance(value, dict) and set(value) == {"data", "page"} and isinstance(value["data"], list):
+        return value["data"]
+    return None

@@ -1,0 +1,108 @@
+"""Fail: dead letters grouped by their cause: what is going wrong, since when, how often, and what to do.
+
+Promise: one problem is one line here, one alert, and one issue wherever alerts go: all by the same fingerprint.
+Scope: reading; the groups are made by `parts/dead.lua`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.errors import NotFound
+from worker.fail.dead_letter import row_of
+from worker.store.partition import CHUNK, Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One cause. `open` letters are dead and not discarded; `ever` counts all that there were."""
+
+    fingerprint: str
+    api: str
+    operation: str
+    error_class: str
+    code: str
+    open: int
+    discarded: int
+    ever: int
+    first_us: int
+    last_us: int
+    sample: str
+    explanation: str
+    advice: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Problems:
+    """The problems of a partition."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+
+    def find(
+        self,
+        *,
+        operation: str | None = None,
+        error_class: str | None = None,
+        since_us: int | None = None,
+        resolved: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Problem]:
+        """Last seen first. Without `resolved` only those that still have letters."""
+        found = start = 0
+        key = self._partition.key
+        while True:
+            first, last = start, start + CHUNK - 1
+            (fingerprints,) = self._partition.ask(lambda pipe: pipe.zrevrange(key("problems"), first, last))  # noqa: B023
+            for problem in self._some(fingerprints):
+                if limit is not None and found >= limit:
+                    return
+                wanted = operation in (None, problem.operation) and error_class in (None, problem.error_class)
+                if wanted and problem.last_us >= (since_us or 0) and (problem.open or resolved):
+                    found += 1
+                    yield problem
+            if len(fingerprints) < CHUNK:
+                return
+            start += CHUNK
+
+    def read(self, fingerprint: str) -> Problem:
+        """One problem. Raises `NotFound`."""
+        for problem in self._some([fingerprint]):
+            return problem
+        raise NotFound(f"no problem {fingerprint[:40]!r} is known; `dlq problems` lists them.")
+
+    def _some(self, fingerprints: list[str]) -> list[Problem]:
+        key = self._partition.key
+
+        def fill(pipe: Any) -> None:
+            for one in fingerprints:
+                pipe.hgetall(key("problem", one))
+                pipe.zcard(key("dead_by", "problem", one))
+                pipe.zintercard(2, [key("discarded"), key("dead_by", "problem", one)])
+
+        answers = iter(self._partition.ask(fill))
+        rows = [(one, next(answers), int(next(answers)), int(next(answers))) for one in fingerprints]
+        return [problem_of(one, facts, dead, marked) for one, facts, dead, marked in rows if facts.get("class")]
+
+
+def problem_of(fingerprint: str, facts: dict[str, str], dead: int, discarded: int) -> Problem:
+    row = row_of(facts.get("api", ""), facts["class"])
+    return Problem(
+        fingerprint=fingerprint,
+        api=facts.get("api", ""),
+        operation=facts.get("op", ""),
+        error_class=facts["class"],
+        code=facts.get("code", ""),
+        open=max(0, dead - discarded),
+        discarded=discarded,
+        ever=int(facts.get("count") or 0),
+        first_us=int(float(facts.get("first") or 0)),
+        last_us=int(float(facts.get("last") or 0)),
+        sample=facts.get("sample", ""),
+        explanation=row.explanation if row else "",
+        advice=row.alert if row else None,
+    )

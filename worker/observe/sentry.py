@@ -1,0 +1,180 @@
+"""Observe: alerts as Sentry events, with proof that they arrived.
+
+Promise: one event per problem opened or opened again, under the fingerprint the console uses; it counts as handed over
+only when the receiver has answered 2xx; nothing in it that the redactor would hide. Nothing else of this process goes
+to Sentry: the client is a private one, without integrations, so neither a log line nor an exception nor another library
+can send through it, and none of dramatiq's three events per dead job exist. Scope: events; which alerts there are, and
+when they are offered again, is `alerts.py`.
+
+The SDK's own transport drops what it cannot send and says nothing, and its `flush` does not tell either. Ours sends in
+the caller's thread, which is the outbox's own, and keeps the answer. An event that was sent again, because the first
+answer was lost, carries the same id; Sentry keeps it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import sentry_sdk
+from sentry_sdk.utils import BadDsn
+
+from settings import Settings, SettingsError
+from worker import VERSION
+from worker.observe.alerts import Alert, Sink
+from worker.observe.redact import Redactor
+from worker.observe.sentry_transport import Answer, ConfirmingTransport
+
+if TYPE_CHECKING:
+    from sentry_sdk._types import Event
+
+logger = logging.getLogger("paceline.alerts")
+PATIENCE_S = 4.0
+PAUSE_S = 5.0
+LONGEST_PAUSE_S = 300.0
+TAGS = ("kind", "api", "account", "operation", "class", "code")
+# Sentry reads these by its own rules, and they say nothing of a job.
+_NOT_TEXT = frozenset({"event_id", "timestamp", "level", "platform", "sdk"})
+
+
+def sentry_sinks(settings: Settings, redactor: Redactor, *, patience_s: float = PATIENCE_S) -> list[Sink]:
+    """The sink for Sentry, where one is configured. Raises `SettingsError` for an address its client refuses."""
+    dsn = settings.observe.sentry_dsn
+    if dsn is None:
+        return []
+    try:
+        transport = ConfirmingTransport(dsn.get_secret_value(), patience_s)
+    except BadDsn:
+        problem = (
+            "PACELINE_OBSERVE__SENTRY_DSN: expected a DSN (https://key@host/123, ending in a number), got other text"
+        )
+        raise SettingsError([problem]) from None
+    return [SentrySink(settings, redactor, transport)]
+
+
+class SentrySink:
+    """Hands over openings. That something is resolved is no event; it is in the log."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        redactor: Redactor,
+        transport: ConfirmingTransport,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console_url = settings.observe.console_url
+        self._transport = transport
+        self._client = sentry_sdk.Client(**options_of(settings, redactor, transport))
+        self._monotonic = monotonic
+        self._silent_until = float("-inf")
+        self._trouble = ""
+
+    def deliver(self, alert: Alert) -> bool:
+        """True when the receiver has confirmed the event, or when there is none to send."""
+        if alert.change != "opened":
+            return True
+        if self._monotonic() < self._silent_until:
+            return False
+        event = event_of(alert, self._console_url)
+        self._client.capture_event(event)
+        return self._is_confirmed(self._transport.answer_to(event["event_id"]))
+
+    def _is_confirmed(self, answer: Answer | None) -> bool:
+        trouble = "its client sent nothing" if answer is None else answer.trouble
+        if trouble and trouble != self._trouble:
+            logger.warning("Sentry does not take alerts (%s); they are kept and offered again", trouble)
+        if self._trouble and not trouble:
+            logger.info("Sentry takes alerts again")
+        self._trouble = trouble
+        if answer is not None and answer.is_down:
+            # The other alerts of this turn need not wait for a time-out each.
+            pause_s = min(answer.retry_after_s or PAUSE_S, LONGEST_PAUSE_S)
+            self._silent_until = self._monotonic() + pause_s
+        return not trouble
+
+
+def options_of(settings: Settings, redactor: Redactor, transport: ConfirmingTransport) -> dict[str, Any]:
+    """A client that sends what it is given, redacted, and watches nothing by itself."""
+    observe = settings.observe
+    return {
+        "dsn": transport.parsed_dsn,
+        "transport": transport,
+        "release": f"paceline@{VERSION}",
+        "environment": observe.sentry_environment or settings.environment,
+        "before_send": Censor(redactor),
+        "default_integrations": False,
+        "auto_enabling_integrations": False,
+        "integrations": [],
+        "auto_session_tracking": False,
+        "send_client_reports": False,
+        "send_default_pii": False,
+        "include_local_variables": False,
+        "include_source_context": False,
+        "attach_stacktrace": False,
+        "max_request_body_size": "never",
+        "max_breadcrumbs": 0,
+        "traces_sample_rate": None,
+        "spotlight": False,
+        "debug": False,
+        "shutdown_timeout": 0,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Censor:
+    """The last door: every text of an event goes through the redactor once more."""
+
+    redactor: Redactor
+
+    def __call__(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
+        fields: dict[str, Any] = dict(event)
+        shown = {name: value if name in _NOT_TEXT else self._censored(value) for name, value in fields.items()}
+        return cast("Event", shown)
+
+    def _censored(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.redactor.redact_text(value)
+        if isinstance(value, Mapping):
+            return {str(name): self._censored(item) for name, item in value.items()}
+        return [self._censored(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def event_of(alert: Alert, console_url: str | None) -> Event:
+    """The event of one opening. Its id follows from the opening alone, so that handing over again repeats it."""
+    facts = alert.facts
+    link = f"{console_url}/problems/{facts['problem']}" if console_url and facts.get("problem") else ""
+    details: dict[str, Any] = {
+        **{str(name): value for name, value in facts.items() if value not in (None, "")},
+        "advice": alert.advice,
+        "explanation": alert.explanation,
+        "link": link,
+        "alert": alert.key,
+        "opening": alert.generation,
+        "count": max(alert.count, int(facts.get("count") or 0)),
+    }
+    extra: dict[str, object] = {"advice": alert.advice, "link": link} if link else {"advice": alert.advice}
+    event: Event = {
+        "event_id": event_id_of(alert),
+        "level": alert.level,
+        "logger": "paceline.alerts",
+        "message": alert.title,
+        "fingerprint": [alert.fingerprint],
+        "tags": {name: str(facts[name])[:200] for name in TAGS if facts.get(name)},
+        "contexts": {"alert": {name: value for name, value in details.items() if value != ""}},
+        "extra": extra,
+    }
+    if alert.opened_us > 0:
+        event["timestamp"] = datetime.fromtimestamp(alert.opened_us / 1e6, UTC)
+    return event
+
+
+def event_id_of(alert: Alert) -> str:
+    """32 hex digits. The time of the opening is part of it: a store that was emptied counts from one again, and Sentry
+    would take its first alert for one it has had.
+    """
+    return hashlib.sha256(f"{alert.member}@{alert.opened_us}".encode()).hexdigest()[:32]
