@@ -43,8 +43,8 @@ def cli(context: click.Context) -> None:
 
 
 for command in (
-    demo_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command, jobs, lanes, dlq,
-    workers_command,
+    demo_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command, jobs, lanes,
+    dlq, workers_command,
 ):  # fmt: skip
     cli.add_command(command)
 
@@ -74,7 +74,11 @@ def _explain(error: Exception) -> int:
             click.echo(error.format_message(), err=True)
             return Exit.USAGE
         case click.ClickException():
-            hint = f" ({error.ctx.command_path} --help shows how)" if isinstance(error, click.UsageError) and error.ctx else ""
+            hint = (
+                f" ({error.ctx.command_path} --help shows how)"
+                if isinstance(error, click.UsageError) and error.ctx
+                else ""
+            )
             say(error.format_message().rstrip(".") + "." + hint)
             return Exit.USAGE
         case SettingsError():
@@ -85,7 +89,12 @@ def _explain(error: Exception) -> int:
             return _explain_store(error)
         case PacelineError():
             say(str(error))
-            codes = {Refused: Exit.USAGE, NotFound: Exit.NOT_FOUND, Conflict: Exit.FAILED, StoreUnavailable: Exit.UNREACHABLE}
+            codes = {
+                Refused: Exit.USAGE,
+                NotFound: Exit.NOT_FOUND,
+                Conflict: Exit.FAILED,
+                StoreUnavailable: Exit.UNREACHABLE,
+            }
             return next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.FAILED)
         case OSError():
             say(f"{error.strerror or type(error).__name__}" + (f": {error.filename}" if error.filename else ""))

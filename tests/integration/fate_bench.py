@@ -22,7 +22,7 @@ from dramatiq import Middleware, Worker
 from dramatiq import broker as dramatiq_broker
 
 from settings import Settings, load
-from tests.integration.conserved import assert_conserved
+from tests.conservation import assert_conserved
 from worker.accept.enqueue import Wanted
 from worker.accept.operation import find
 from worker.main import System
@@ -133,6 +133,7 @@ class Bench:
         tasks.bind_actors()
         self.threads = threads
         self.worker: Worker | None = None
+        self._own: list[threading.Thread] = []
 
     @staticmethod
     def _settings(
@@ -144,8 +145,10 @@ class Bench:
 
     def start(self) -> Self:
         """The worker takes jobs from now on."""
+        before = set(threading.enumerate())
         self.worker = Worker(self.broker, worker_threads=self.threads, worker_timeout=30)
         self.worker.start()
+        self._own = [thread for thread in threading.enumerate() if thread not in before]
         return self
 
     def stop(self) -> None:
@@ -155,9 +158,8 @@ class Bench:
         self.worker.stop(5000)
         self.worker = None
         self.store.rpush(self.key("bell", self.broker.worker_id), "1")  # its bell thread need not wait to hear the end
-        for thread in threading.enumerate():
-            if thread.name.startswith("paceline-"):
-                thread.join(5)
+        for thread in self._own:
+            thread.join(5)
         self.store.delete(self.key("bell", self.broker.worker_id))
 
     def close(self) -> None:

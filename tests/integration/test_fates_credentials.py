@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.fate_bench import Bench, provokes, sandbox_of
-from tests.integration.raw_peer import Authority
+from tests.integration.raw_peer import Authority, answering, peer
 from worker.sandbox.server import Sandbox
 
 HUB, FLEET = "hub:IN-ABC", "stellantis:fleet-1"
@@ -108,8 +108,8 @@ def test_every_shape_of_the_hubs_refusal_holds_the_account(redis_url: str, tmp_p
         sandbox.renew(HUB)
         bench.release(f"account:{HUB}")
         ended = [bench.wait(job) for job in (repeatable, not_repeatable)]
-    assert [(job.state, job.attempts) for job in ended] == [("done", 0)] * 2
-    assert sum(1 for a in sandbox.log(executed="yes", operation=START)) == 1
+        assert [(job.state, job.attempts) for job in ended] == [("done", 0)] * 2
+        assert sandbox.count(executed="yes", operation=START) == 1
 
 
 @pytest.fixture
@@ -152,15 +152,14 @@ def test_a_certificate_that_is_not_accepted_holds_the_account_until_it_is_mended
 def test_an_api_that_refuses_our_certificate_holds_the_account(
     redis_url: str, tmp_path: Path, authority: Authority
 ) -> None:
-    certificate, key = authority.issue("server", host="127.0.0.1")
-    own_certificate, own_key = Authority.create(tmp_path / "stranger", "stranger").issue("client")
-    files = {"client_certificate": str(own_certificate), "client_key": str(own_key)}
-    tls: dict[str, Any] = {"tls_cert": str(certificate), "tls_key": str(key), "tls_ca": str(authority.bundle)}
+    certificate, key = Authority.create(tmp_path / "stranger", "stranger").issue("client")
+    files = {"client_certificate": str(certificate), "client_key": str(key)}
     with (
-        sandbox_of(subscriptions=[subscription(authority.bundle) | files], **tls) as sandbox,
-        Bench(redis_url, sandbox, tmp_path) as bench,
+        peer(answering(), tls=authority.server(clients=True)) as other,
+        sandbox_of(subscriptions=[subscription(authority.bundle) | files]) as sandbox,
+        Bench(redis_url, sandbox, tmp_path, STELLANTIS__B2B_BASE_URL=other.url("/connectedcar/v3")) as bench,
     ):
         held = bench.parked(bench.send(REMOTE))
-        assert (held.attempts, held.told, sandbox.count()) == (0, 1, 0)
+        assert (held.attempts, held.told, other.received) == (0, 1, [])
         assert set(bench.holds()) == {f"account:{FLEET}"}
         assert held.evidence[0]["outcome"]["class"] == "certificate_trouble"

@@ -15,8 +15,9 @@ READ, STATUS = "hub.authorize_token", "stellantis.b2b.get_vehicle_status"
 
 def fill(sandbox: Sandbox, left_s: float) -> None:
     """Somebody else has used up both accounts' limits; room comes back in `left_s` seconds."""
-    sandbox.prefill(TOKENS, "tokens", 100, 60 - left_s)
-    sandbox.prefill(FLEET, "calls.second", 100, 1 - left_s)
+    for account, window in ((TOKENS, "tokens"), (FLEET, "calls.second")):
+        sandbox.limits(window, window_s=left_s, account=account)
+        sandbox.prefill(account, window, 100, 0.001)
 
 
 def gaps(arrivals: list[dict[str, Any]]) -> list[float]:

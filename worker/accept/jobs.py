@@ -74,7 +74,9 @@ class Chain:
     def state(self) -> str:
         """The one state of all pages: the worst end, else what is still to be done, else done."""
         states = {job.state for job in self.jobs}
-        return next(state for state in ("dead", "expired", "cancelled", "running", "waiting", "done") if state in states)
+        return next(
+            state for state in ("dead", "expired", "cancelled", "running", "waiting", "done") if state in states
+        )
 
     @property
     def done(self) -> int:
@@ -105,13 +107,13 @@ class Jobs:
     def chain(self, job_id: str) -> Chain:
         """The whole call that this job is a page of. Raises `NotFound`."""
         job = self.read(job_id)
-        (ids,) = self._partition.ask(lambda pipe: pipe.lrange(self._partition.key("chain", job.chain), 0, -1))
+        ids = self._partition.one("lrange", self._partition.key("chain", job.chain), 0, -1)
         jobs = tuple(read_jobs(self._partition, ids)) or (job,)
         return Chain(job.chain, jobs, max(0, len(ids) - len(jobs)))
 
     def params(self, job: Job) -> dict[str, Any]:
         """What the call was asked with, redacted."""
-        (encoded,) = self._partition.ask(lambda pipe: pipe.get(self._partition.key("message", job.id)))
+        encoded = self._partition.one("get", self._partition.key("message", job.id))
         try:
             kwargs = json.loads(encoded or "{}").get("kwargs", {})
         except ValueError:
@@ -120,13 +122,13 @@ class Jobs:
 
     def evidence(self, job: Job) -> list[dict[str, Any]]:
         """What happened to it, oldest first; redacted when it was written."""
-        (records,) = self._partition.ask(lambda pipe: pipe.lrange(self._partition.key("evidence", job.id), 0, -1))
+        records = self._partition.one("lrange", self._partition.key("evidence", job.id), 0, -1)
         return [read_record(record) for record in records]
 
     def results(self, chain: Chain, *, masked: bool = True) -> Iterator[Any]:
         """The answer of each page that is done, in order, one page in memory at a time."""
         for job in chain.jobs:
-            (text,) = self._partition.ask(lambda pipe, job=job: pipe.get(self._partition.key("result", job.id)))  # type: ignore[misc]
+            text = self._partition.one("get", self._partition.key("result", job.id))
             if text is not None:
                 value = json.loads(text).get("value")
                 yield self._redactor.redact_value(value) if masked else value
@@ -144,8 +146,8 @@ class Jobs:
         """Jobs by state, at most `limit`: running first, then those that wait, in the order of their lanes."""
         if strange := sorted(set(states) - set(LISTED)):
             raise Refused(
-                f"expected {', '.join(LISTED)}, got {', '.join(strange)}; done and cancelled jobs are kept by id alone: "
-                "ask for one with `jobs show ID`."
+                f"expected {', '.join(LISTED)}, got {', '.join(strange)}; done and cancelled jobs are kept by id "
+                "alone: ask for one with `jobs show ID`."
             )
         left = limit
         for state in states:
@@ -173,22 +175,21 @@ class Jobs:
             yield job_id
 
     def _waiting(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
-        (members,) = self._partition.ask(lambda pipe: pipe.smembers(self._partition.key("lanes")))
+        members = self._partition.one("smembers", self._partition.key("lanes"))
         for one, two, _ in sorted(member.split("|") for member in members):
             if account not in (None, one) or operation not in (None, two):
                 continue
             for family in ("queue", "due"):
                 for p in PRIORITIES.values():
                     key = self._partition.key(family, f"{one}|{two}", p)
-                    (ids,) = self._partition.ask(lambda pipe, key=key: pipe.zrange(key, 0, limit - 1))  # type: ignore[misc]
-                    yield from ids
+                    yield from self._partition.one("zrange", key, 0, limit - 1)
 
     def _ended(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
         key = self._partition.key(state)
         start, more = 0, True
         while more:
             stop = start + 99
-            (ids,) = self._partition.ask(lambda pipe: pipe.zrevrange(key, start, stop))  # noqa: B023 - asked at once
+            ids = self._partition.one("zrevrange", key, start, stop)
             yield from ids
             start, more = stop + 1, bool(ids)
 
@@ -196,7 +197,7 @@ class Jobs:
 def read_jobs(partition: Partition, ids: Iterable[str]) -> Iterator[Job]:
     """The jobs of these ids that are still kept, in order, 100 per round trip."""
     for some in chunks(ids):
-        answers = partition.ask(lambda pipe, some=some: [pipe.hgetall(partition.key("job", one)) for one in some])  # type: ignore[misc]
+        answers = partition.ask(*(("hgetall", partition.key("job", one)) for one in some))
         for job_id, facts in zip(some, answers, strict=True):
             if facts.get("state"):
                 yield job_of(job_id, facts)

@@ -36,14 +36,12 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
         return None
     key, p = partition.key, PRIORITIES[job.priority]
     rank, length, workers, quiet, capped, fleet = partition.ask(
-        lambda pipe: (
-            pipe.zrank(key("queue", job.lane, p), job.id),
-            pipe.zcard(key("queue", job.lane, p)),
-            pipe.zcard(key("workers")),
-            pipe.hget(key("meta"), "quiet"),
-            pipe.sismember(key("capped"), job.lane),
-            pipe.hget(key("flying"), job.lane),
-        )
+        ("zrank", key("queue", job.lane, p), job.id),
+        ("zcard", key("queue", job.lane, p)),
+        ("zcard", key("workers")),
+        ("hget", key("meta"), "quiet"),
+        ("sismember", key("capped"), job.lane),
+        ("hget", key("flying"), job.lane),
     )
     now_us = partition.now_us()
     state = limiter.budget(job.account, job.budget, p)

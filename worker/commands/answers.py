@@ -95,7 +95,10 @@ def report(session: Session, chain: Chain) -> Iterator[str]:
             ("created", when(chain.jobs[0].created_us)),
             ("deadline", None if job.ended else when(job.deadline_us)),
             ("ended", when(job.ended_us) if job.ended else None),
-            ("attempts", f"{job.attempts} counted, {job.runs} sent" + (f", {job.crashes} crashed" if job.crashes else "")),
+            (
+                "attempts",
+                f"{job.attempts} counted, {job.runs} sent" + (f", {job.crashes} crashed" if job.crashes else ""),
+            ),
             ("sent again", f"{job.redrives} times" if job.redrives else None),
             ("died of", f"{job.error_class} {job.code}".strip() if job.state == "dead" else None),
             ("because", job.why),
@@ -121,7 +124,8 @@ def waiting_lines(job: Job, waiting: Waiting) -> Iterator[str]:
     """Its place, and what it waits for."""
     yield ""
     if waiting.ahead is not None:
-        yield f"place {waiting.ahead + 1} of {waiting.ahead + 1 + waiting.behind} in its line ({job.lane}, {job.priority})"
+        place = waiting.ahead + 1
+        yield f"place {place} of {place + waiting.behind} in its line ({job.lane}, {job.priority})"
     for reason in waiting.reasons:
         yield f"waits for: {reason}"
 

@@ -23,6 +23,7 @@ from worker.fail.dead_letter import Filter, advise, letter, require_letter
 from worker.fail.redrive import Order, Redrive, Report, Verb
 
 COUNTED = 10_000
+DONE_WORDS: dict[Verb, str] = {"redrive": "waits again", "discard": "discarded", "restore": "restored"}
 
 
 @click.group("dlq")
@@ -68,7 +69,7 @@ def problems_command(
 @filter_options
 @json_option
 @with_session
-def list_command(session: Session, as_json: bool, limit: int | None, **options: Any) -> None:
+def list_command(session: Session, /, as_json: bool, limit: int | None, **options: Any) -> None:
     """List letters, last died first."""
     wanted = wanted_from(session, options)
     found = session.letters.find(wanted, limit=limit or 50)
@@ -128,7 +129,7 @@ def show_command(session: Session, job_id: str, as_json: bool) -> None:
 @dlq.command("export")
 @filter_options
 @with_session
-def export_command(session: Session, limit: int | None, **options: Any) -> None:
+def export_command(session: Session, /, limit: int | None, **options: Any) -> None:
     """Write letters as JSON lines, first died first, with evidence and advice; masked like everything else."""
     session.load_catalogue()
     for job in session.letters.find(wanted_from(session, options), newest_first=False, limit=limit):
@@ -154,23 +155,31 @@ def _acting(name: Verb, doc: str) -> Callable[[Callable[..., Any]], click.Comman
     return build
 
 
-@click.option("--even-if-unknown", is_flag=True, help="Also calls that must not be repeated and may have been carried out.")
+@click.option(
+    "--even-if-unknown", is_flag=True, help="Also calls that must not be repeated and may have been carried out."
+)
 @click.option("--again", is_flag=True, help="Also letters that were sent again three times and died each time.")
-@click.option("--priority", type=click.Choice(list(PRIORITIES)), help="Wait with this priority; bulk lets live work go first.")
+@click.option(
+    "--priority", type=click.Choice(list(PRIORITIES)), help="Wait with this priority; bulk lets live work go first."
+)
 @with_session
-def _redrive(session: Session, even_if_unknown: bool, again: bool, priority: str | None, reason: str, **rest: Any) -> int:
+def _redrive(
+    session: Session, /, even_if_unknown: bool, again: bool, priority: str | None, reason: str, **rest: Any
+) -> int:
     if even_if_unknown and not reason:
-        raise click.UsageError("--even-if-unknown: expected --reason to say how it is known that nothing was done; add it")
+        raise click.UsageError(
+            "--even-if-unknown: expected --reason to say how it is known that nothing was done; add it"
+        )
     return _act(session, Order("redrive", who(), reason, even_if_unknown, again, priority), **rest)
 
 
 @with_session
-def _discard(session: Session, reason: str, **rest: Any) -> int:
+def _discard(session: Session, /, reason: str, **rest: Any) -> int:
     return _act(session, Order("discard", who(), reason), **rest)
 
 
 @with_session
-def _restore(session: Session, reason: str, **rest: Any) -> int:
+def _restore(session: Session, /, reason: str, **rest: Any) -> int:
     return _act(session, Order("restore", who(), reason), **rest | {"discarded": True})
 
 
@@ -188,7 +197,9 @@ def _act(
     if ids:
         return _act_on_ids(session, order, ids, yes, dry_run, as_json)
     if not wanted.narrow and not options["everything"]:
-        raise click.UsageError("expected ids or a filter (--account, --operation, --class, --problem, --since), got none; --all means all")
+        raise click.UsageError(
+            "expected ids or a filter (--account, --operation, --class, --problem, --since), got none; --all means all"
+        )
     if dry_run or not yes:
         count = sum(1 for _ in session.letters.find(wanted, limit=limit or COUNTED))
         more = " or more" if count == (limit or COUNTED) and not limit else ""
@@ -227,7 +238,7 @@ def _carry_out(session: Session, order: Order, letters: Iterator[Job], as_json: 
         if as_json:
             emit({"job": job.id, "done": refusal is None, "why": refusal})
         elif refusal is None:
-            line(f"{job.id} {'waits again' if order.verb == 'redrive' else order.verb + ('d' if order.verb.endswith('e') else 'ed')}")
+            line(f"{job.id} {DONE_WORDS[order.verb]}")
 
     report = Redrive(session.partition).carry_out(order, letters, wanted.as_dict() if wanted else None, told)
     return _conclude(report)

@@ -23,11 +23,15 @@ from worker.store.partition import chunks
 @click.command("enqueue")
 @click.argument("operation")
 @click.option("--account", required=True, metavar="A", help="The account that makes the call, such as hub:IN-ABC.")
-@click.option("--params", type=JSON_TEXT, default="{}", metavar="JSON", help="Path and query parameters; @FILE reads them.")
+@click.option(
+    "--params", type=JSON_TEXT, default="{}", metavar="JSON", help="Path and query parameters; @FILE reads them."
+)
 @click.option("--body", type=JSON_TEXT, metavar="JSON", help="The body, for operations that have one; @FILE reads it.")
 @click.option("--priority", type=click.Choice(list(PRIORITIES)), help="Instead of the operation's own.")
 @click.option("--key", metavar="K", help="Idempotency key: the same key and content is the same job.")
-@click.option("--deadline", type=LENGTH, metavar="30s", help="Not sent after this time; instead of the operation's own.")
+@click.option(
+    "--deadline", type=LENGTH, metavar="30s", help="Not sent after this time; instead of the operation's own."
+)
 @click.option("--count", type=click.IntRange(1), default=1, metavar="N", help="N calls; {n} becomes 1 … N.")
 @click.option("--wait", is_flag=True, help="Wait until all have ended; the exit code says how.")
 @click.option("--timeout", type=LENGTH, metavar="60s", help="With --wait: how long at most.")

@@ -35,7 +35,19 @@ def list_command(session: Session, account: str | None, operation: str | None, b
             emit(facts | {"hold": times(facts["hold"]) if facts["hold"] else None})
         return
     table(
-        ("account", "operation", "urgent", "normal", "bulk", "later", "in flight", "oldest", "hold", "budget", "next permit"),
+        (
+            "account",
+            "operation",
+            "urgent",
+            "normal",
+            "bulk",
+            "later",
+            "in flight",
+            "oldest",
+            "hold",
+            "budget",
+            "next permit",
+        ),
         (_row(lane) for lane in found),
         empty=f"no lane has ever held a job in the store at {shown(session.address)}",
     )
@@ -106,5 +118,7 @@ def release_command(session: Session, scope: tuple[str, ...], reason: str, as_js
 
 def _scope(session: Session, words: tuple[str, ...]) -> str:
     if len(words) > 2:
-        raise click.UsageError(f"expected an account, and an operation or a budget of it at most, got {len(words)} words")
+        raise click.UsageError(
+            f"expected an account, and an operation or a budget of it at most, got {len(words)} words"
+        )
     return scope_of(words, session.accounts)

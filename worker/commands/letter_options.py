@@ -22,7 +22,9 @@ def filter_options(function: F) -> F:
     for option in (
         click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N letters."),
         click.option("--all", "everything", is_flag=True, help="No filter: every letter of the pile."),
-        click.option("--expired", is_flag=True, help="Jobs that were never sent: their deadline passed while they waited."),
+        click.option(
+            "--expired", is_flag=True, help="Jobs that were never sent: their deadline passed while they waited."
+        ),
         click.option("--discarded", is_flag=True, help="Letters that were set aside."),
         click.option("--since", type=LENGTH, metavar="2h", help="Only letters that died within this time."),
         click.option("--problem", metavar="P", help="Only letters of this problem; see `dlq problems`."),

@@ -92,7 +92,9 @@ def facts(pairs: Iterable[tuple[str, Any]]) -> Iterator[str]:
 
 def utc(us: int) -> str | None:
     """A time of the store as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if us else None
+    return (
+        datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if us else None
+    )
 
 
 def ago(us: int) -> str | None:
@@ -119,5 +121,7 @@ def span(seconds: float | None) -> str:
 
 def times(record: dict[str, Any]) -> dict[str, Any]:
     """The record with every `…_us` also readable: `created_us` becomes `created`, in UTC."""
-    readable = {name.removesuffix("_us"): utc(value) for name, value in record.items() if name.endswith("_us") and value}
+    readable = {
+        name.removesuffix("_us"): utc(value) for name, value in record.items() if name.endswith("_us") and value
+    }
     return {name: value for name, value in record.items() if not name.endswith("_us")} | readable

@@ -41,7 +41,9 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._server is not None:
             self._server.stop()
 
@@ -63,8 +65,8 @@ class Session:
                 if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                     raise
                 raise Refused(
-                    f"expected a Python module named {name!r} (PACELINE_MODULES), found none; start from the folder that "
-                    "holds it, or correct the setting."
+                    f"expected a Python module named {name!r} (PACELINE_MODULES), found none; start from the folder "
+                    "that holds it, or correct the setting."
                 ) from None
 
     @cached_property

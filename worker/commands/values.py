@@ -63,14 +63,16 @@ def read_json(option: str, text: str, number: int) -> Any:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
         raise click.UsageError(
-            f"{option}: expected JSON such as '{{\"name\": \"value\"}}', but it breaks at {place}: "
+            f'{option}: expected JSON such as \'{{"name": "value"}}\', but it breaks at {place}: '
             f"{error.msg.removesuffix(' at')[0].lower()}{error.msg.removesuffix(' at')[1:]}; "
             "put single quotes around the whole and double quotes around names and texts"
         ) from None
     except ValueError as error:
         raise click.UsageError(f"{option}: expected JSON, got {error}, which JSON does not have") from None
     except RecursionError:
-        raise click.UsageError(f"{option}: expected JSON of a reasonable depth, got one that is nested too deeply") from None
+        raise click.UsageError(
+            f"{option}: expected JSON of a reasonable depth, got one that is nested too deeply"
+        ) from None
 
 
 def _no_constant(name: str) -> Any:
@@ -93,5 +95,7 @@ def json_option(function: F) -> F:
 
 def lane_options(function: F) -> F:
     """`--account` and `--operation`, as filters."""
-    function = click.option("--operation", metavar="O", help="Only this operation, such as hub.start_session.")(function)
+    function = click.option("--operation", metavar="O", help="Only this operation, such as hub.start_session.")(
+        function
+    )
     return click.option("--account", metavar="A", help="Only this account, such as hub:IN-ABC.")(function)

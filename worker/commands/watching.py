@@ -50,7 +50,7 @@ class Watch:
         key = self._session.partition.key
         found: dict[str, Chain] = {}
         for some in chunks(ids):
-            states = self._session.partition.ask(lambda pipe, some=some: [pipe.hget(key("job", one), "state") for one in some])  # type: ignore[misc]
+            states = self._session.partition.ask(*(("hget", key("job", one), "state") for one in some))
             for one, state in zip(some, states, strict=True):
                 if state is not None and state not in ENDED:
                     continue
@@ -69,7 +69,10 @@ class Watch:
         chains = [self._session.jobs.chain(one) for one in left]
         for chain in chains:
             self._tell(chain)
-        say(f"after {timeout_s:g} s {len(left)} of {len(left) + len(states)} calls have not ended; they go on by themselves.")
+        say(
+            f"after {timeout_s:g} s {len(left)} of {len(left) + len(states)} calls have not ended; "
+            "they go on by themselves."
+        )
         partly = any(chain.done for chain in chains) or "done" in states
         return Exit.PARTLY if partly else Exit.FAILED
 

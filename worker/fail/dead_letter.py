@@ -69,7 +69,7 @@ class DeadLetters:
     def count(self, which: Which = "dead") -> int:
         """How many lie in a pile."""
         dead, marked, expired = self._partition.ask(
-            lambda pipe: [pipe.zcard(self._partition.key(name)) for name in ("dead", "discarded", "expired")]
+            *(("zcard", self._partition.key(name)) for name in ("dead", "discarded", "expired"))
         )
         return {"dead": int(dead) - int(marked), "discarded": int(marked), "expired": int(expired)}[which]
 
@@ -91,15 +91,8 @@ class DeadLetters:
         high = str(wanted.until_us or self._partition.now_us())
         seen: set[str] = set()
         while True:
-            room = CHUNK + len(seen)
-
-            def fill(pipe: Any, low: str = low, high: str = high, room: int = room) -> None:
-                if newest_first:
-                    pipe.zrevrangebyscore(key, high, low, start=0, num=room, withscores=True)
-                else:
-                    pipe.zrangebyscore(key, low, high, start=0, num=room, withscores=True)
-
-            (rows,) = self._partition.ask(fill)
+            walk = ("zrevrangebyscore", key, high, low) if newest_first else ("zrangebyscore", key, low, high)
+            rows = self._partition.one(*walk, 0, CHUNK + len(seen), True)
             fresh = [(job_id, float(score)) for job_id, score in rows if job_id not in seen]
             if not fresh:
                 return
@@ -122,7 +115,7 @@ class DeadLetters:
             "problem": wanted.problem,
         }
         keys = [key("dead"), *(key("dead_by", name, value) for name, value in by.items() if value is not None)]
-        sizes = self._partition.ask(lambda pipe: [pipe.zcard(one) for one in keys])
+        sizes = self._partition.ask(*(("zcard", one) for one in keys))
         return min(zip(sizes, keys, strict=True))[1]
 
 

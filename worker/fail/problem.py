@@ -56,8 +56,7 @@ class Problems:
         found = start = 0
         key = self._partition.key
         while True:
-            first, last = start, start + CHUNK - 1
-            (fingerprints,) = self._partition.ask(lambda pipe: pipe.zrevrange(key("problems"), first, last))  # noqa: B023
+            fingerprints = self._partition.one("zrevrange", key("problems"), start, start + CHUNK - 1)
             for problem in self._some(fingerprints):
                 if limit is not None and found >= limit:
                     return
@@ -77,14 +76,15 @@ class Problems:
 
     def _some(self, fingerprints: list[str]) -> list[Problem]:
         key = self._partition.key
-
-        def fill(pipe: Any) -> None:
-            for one in fingerprints:
-                pipe.hgetall(key("problem", one))
-                pipe.zcard(key("dead_by", "problem", one))
-                pipe.zintercard(2, [key("discarded"), key("dead_by", "problem", one)])
-
-        answers = iter(self._partition.ask(fill))
+        questions: list[tuple[Any, ...]] = []
+        for one in fingerprints:
+            letters = key("dead_by", "problem", one)
+            questions += [
+                ("hgetall", key("problem", one)),
+                ("zcard", letters),
+                ("zintercard", 2, [key("discarded"), letters]),
+            ]
+        answers = iter(self._partition.ask(*questions))
         rows = [(one, next(answers), int(next(answers)), int(next(answers))) for one in fingerprints]
         return [problem_of(one, facts, dead, marked) for one, facts, dead, marked in rows if facts.get("class")]
 

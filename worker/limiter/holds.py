@@ -49,7 +49,7 @@ class Holds:
 
     def all(self) -> dict[str, Hold]:
         """Every hold by its scope."""
-        (found,) = self._partition.ask(lambda pipe: pipe.hgetall(self._partition.key("holds")))
+        found = self._partition.one("hgetall", self._partition.key("holds"))
         return {scope: read_hold(scope, text) for scope, text in sorted(found.items())}
 
     def hold(self, scope: str, by: str, reason: str) -> None:

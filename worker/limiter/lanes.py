@@ -54,7 +54,7 @@ class Lanes:
 
     def names(self, account: str | None = None, operation: str | None = None) -> list[tuple[str, str, str]]:
         """Account, operation and budget of each lane, in order."""
-        (members,) = self._partition.ask(lambda pipe: pipe.smembers(self._partition.key("lanes")))
+        members = self._partition.one("smembers", self._partition.key("lanes"))
         found = [(one, two, three) for one, two, three in (member.split("|") for member in members)]
         return sorted(
             lane for lane in found if account in (None, lane[0]) and operation in (None, lane[1])
@@ -83,7 +83,9 @@ class Lanes:
         created = dict(zip(heads, self._created(heads), strict=True))
         lanes = []
         for (account, operation, budget), facts in zip(names, counted, strict=True):
-            oldest = min((head for head in facts["heads"] if created[head]), key=lambda head: created[head], default=None)
+            oldest = min(
+                (head for head in facts["heads"] if created[head]), key=lambda head: created[head], default=None
+            )
             lanes.append(
                 Lane(
                     account=account,
@@ -104,17 +106,15 @@ class Lanes:
     def _counted(self, names: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
         key = self._partition.key
 
-        def fill(pipe: Any) -> None:
-            for account, operation, _ in names:
-                lane = f"{account}|{operation}"
-                pipe.hget(key("flying"), lane)
-                pipe.sismember(key("capped"), lane)
-                for family in ("queue", "due"):
-                    for p in PRIORITIES.values():
-                        pipe.zcard(key(family, lane, p))
-                        pipe.zrange(key(family, lane, p), 0, 0)
-
-        answers = iter(self._partition.ask(fill))
+        questions: list[tuple[Any, ...]] = []
+        for account, operation, _ in names:
+            lane = f"{account}|{operation}"
+            questions += [("hget", key("flying"), lane), ("sismember", key("capped"), lane)]
+            for family in ("queue", "due"):
+                for p in PRIORITIES.values():
+                    queue = key(family, lane, p)
+                    questions += [("zcard", queue), ("zrange", queue, 0, 0)]
+        answers = iter(self._partition.ask(*questions))
         found = []
         for _ in names:
             facts: dict[str, Any] = {"in_flight": int(next(answers) or 0), "capped": bool(next(answers)), "heads": []}
@@ -128,5 +128,5 @@ class Lanes:
 
     def _created(self, heads: list[str]) -> list[int]:
         key = self._partition.key
-        answers = self._partition.ask(lambda pipe: [pipe.hget(key("job", head), "created") for head in heads])
+        answers = self._partition.ask(*(("hget", key("job", head), "created") for head in heads))
         return [int(float(answer or 0)) for answer in answers]

@@ -39,7 +39,7 @@ class Limiter:
         """How this budget stands, and when the next permit of `priority` (0 urgent … 2 bulk) can be had."""
         group = f"{account}|{budget}"
         reply = self._partition.decide("windows", {"group": group, "p": priority})
-        (closed,) = self._partition.ask(lambda pipe: pipe.hget(self._partition.key("refusals"), f"!{group}"))
+        closed = self._partition.one("hget", self._partition.key("refusals"), f"!{group}")
         return read_budget(account, budget, reply, int(closed or 0))
 
     def budgets(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], BudgetState]:
@@ -47,7 +47,15 @@ class Limiter:
         return {pair: self.budget(*pair) for pair in dict.fromkeys(pairs)}
 
     def acquire(
-        self, account: str, budget: str, *, send_within_s: float, call_s: float, transit_s: float, mode: str, wait_s: float
+        self,
+        account: str,
+        budget: str,
+        *,
+        send_within_s: float,
+        call_s: float,
+        transit_s: float,
+        mode: str,
+        wait_s: float,
     ) -> Permit | float | None:
         """A permit; else the seconds until one may be had, or None when only a call in flight can tell.
 

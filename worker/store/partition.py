@@ -7,7 +7,7 @@ asking. What the answers mean is said by the stage that asks (`accept/jobs.py`, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -29,11 +29,16 @@ class Partition:
         self.key = keys
         self._scripts = scripts or Scripts(client, keys)
 
-    def ask(self, fill: Callable[[Any], object]) -> list[Any]:
-        """The answers to what `fill` puts into a pipeline, as text. One round trip, no transaction."""
+    def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The answers to commands such as `("zcard", key)`, as text. One round trip, no transaction."""
         with self.client.pipeline(transaction=False) as pipe:
-            fill(pipe)
+            for name, *words in commands:
+                getattr(pipe, name)(*words)
             return [as_text(answer) for answer in pipe.execute()]
+
+    def one(self, *command: Any) -> Any:
+        """The answer to one command."""
+        return self.ask(command)[0]
 
     def decide(self, name: str, facts: Mapping[str, Any]) -> Any:
         """Runs a script; its answer as text."""
@@ -41,14 +46,14 @@ class Partition:
 
     def now_us(self) -> int:
         """The store's clock (µs), without moving it."""
-        (seconds, micros), ahead = self.ask(lambda pipe: (pipe.time(), pipe.hget(self.key("meta"), "ahead")))
+        (seconds, micros), ahead = self.ask(("time",), ("hget", self.key("meta"), "ahead"))
         return int(seconds) * 1_000_000 + int(micros) + int(float(ahead or 0))
 
     def audit(self, what: str, by: str, reason: str, **more: Any) -> None:
         """Keeps what a person did: who, what, why and when."""
         entry = {"at_us": str(self.now_us()), "what": what, "by": by, "reason": reason, **more}
         key = self.key("audit")
-        self.ask(lambda pipe: (pipe.lpush(key, json.dumps(entry)), pipe.ltrim(key, 0, AUDIT_KEPT - 1)))
+        self.ask(("lpush", key, json.dumps(entry)), ("ltrim", key, 0, AUDIT_KEPT - 1))
 
 
 def as_text(value: Any) -> Any:

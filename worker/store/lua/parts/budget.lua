@@ -28,10 +28,10 @@ local function load_windows(group, now)
 end
 
 -- A window the store may have forgotten something about: room for one probe, or none until it has passed.
--- mode 'probe' | 'wait'. Returns room (or nil when the window is sure) and the time to look again.
+-- mode 'wait' | 'probe', also 'fresh', which trusts an empty store and no other cause. Returns room (or nil when the window is sure) and the time to look again.
 local function unsure_room(w, now, unsure, headers, mode, transit)
   if unsure == 0 or w.sure > unsure or now >= unsure + w.len + transit then return nil end
-  if headers and mode == 'probe' then
+  if headers and mode ~= 'wait' then
     if w.inf == 0 then return 1, now end
     return 0, BLOCKED
   end
