@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint types imports check lock clean
+.PHONY: help setup demo test slow bench bench-quick lint types imports check lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,12 @@ test: .venv/.ready ## run every test but the slow ones
 slow: .venv/.ready ## run the slow tests (pytest says 5 where there are none)
 	@$(PY) -m pytest -q -m slow || test $$? -eq 5
 
+bench: .venv/.ready ## measure beside what else one might use: quota, pick-up, throughput (ten minutes)
+	@$(PY) -m bench
+
+bench-quick: .venv/.ready ## the same, smaller: quota and throughput within a minute
+	@$(PY) -m bench --quick
+
 lint: .venv/.ready ## style and common mistakes
 	@$(PY) -m ruff check .
 
@@ -32,9 +38,11 @@ imports: .venv/.ready ## who may import whom
 
 check: lint types imports ## lint, types and imports
 
-lock: ## write requirements.lock anew from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
+lock: ## write both requirements.lock anew from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) --output-file requirements.lock
+	@uv pip compile --group pyproject.toml:bench --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) --output-file bench/requirements.lock
 
 clean: ## remove everything that was made here
 	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

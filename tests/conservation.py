@@ -71,9 +71,11 @@ def _counts(p: Picture) -> list[str]:
     accepted = p.counts.get("accepted", 0)
     ended = {end: p.counts.get(end, 0) for end in ENDS}
     waiting, running = len(p.queued) + len(p.due), sum("id" in lease for lease in p.leases.values())
-    if accepted == sum(ended.values()) + waiting + running:
+    awaiting = len(p.scores("awaiting"))  # in flight in another way: accepted by the other side, its result is to come
+    if accepted == sum(ended.values()) + waiting + running + awaiting:
         return []
-    return [f"{accepted} jobs were accepted; {ended}, {waiting} waiting and {running} running do not add up to that"]
+    there = f"{waiting} waiting, {running} running and {awaiting} awaiting a result"
+    return [f"{accepted} jobs were accepted; {ended}, {there} do not add up to that"]
 
 
 def _places(p: Picture) -> list[str]:
@@ -83,6 +85,7 @@ def _places(p: Picture) -> list[str]:
     where = [(job, f"q:{lane}:{priority}") for job, lane, priority in p.queued]
     where += [(job, f"due:{lane}:{priority}") for job, lane, priority in p.due]
     where += [(str(info["id"]), f"lease:{lease}") for lease, info in p.leases.items() if "id" in info]
+    where += [(job, "awaiting") for job in p.scores("awaiting")]
     where += [(job, "dead") for job in p.scores("dead")]
     where += [(job, "expired") for job in p.scores("expired") if job in p.jobs]
     for job, place in where:
@@ -97,6 +100,7 @@ def _places(p: Picture) -> list[str]:
         allowed: dict[str | None, set[str]] = {
             "waiting": {f"q:{lane}", f"due:{lane}"},
             "running": {f"lease:{facts.get('lease')}"},
+            "awaiting": {"awaiting"},
             "dead": {"dead"},
             "expired": {"expired"},
         }

@@ -22,14 +22,17 @@ from worker.commands.enqueueing import enqueue_command
 from worker.commands.health import doctor_command, workers_command
 from worker.commands.inspection import jobs
 from worker.commands.lanes import lanes
-from worker.commands.output import Exit, say
+from worker.commands.letter_actions import ACTIONS
+from worker.commands.output import Exit, ReaderGone, say
 from worker.commands.processes import demo_command, sandbox_command
+from worker.commands.serving import serve_command
 from worker.commands.session import Session
+from worker.commands.tree import Tree
 from worker.errors import Conflict, NotFound, PacelineError, Refused, StoreUnavailable
 from worker.store.connection import is_outage
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Tree, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Paceline: queued, exactly paced requests to an OCPI hub and the Stellantis connected-car API.
@@ -43,10 +46,12 @@ def cli(context: click.Context) -> None:
 
 
 for command in (
-    demo_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command, jobs, lanes,
-    dlq, workers_command,
+    demo_command, serve_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command,
+    jobs, lanes, dlq, workers_command,
 ):  # fmt: skip
     cli.add_command(command)
+for action in ACTIONS:
+    dlq.add_command(action)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -54,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         code = cli.main(list(argv), prog_name="python -m worker", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except (BrokenPipeError, ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Exit.DONE
     except Exception as error:
@@ -74,12 +79,10 @@ def _explain(error: Exception) -> int:
             click.echo(error.format_message(), err=True)
             return Exit.USAGE
         case click.ClickException():
-            hint = (
-                f" ({error.ctx.command_path} --help shows how)"
-                if isinstance(error, click.UsageError) and error.ctx
-                else ""
-            )
-            say(error.format_message().rstrip(".") + "." + hint)
+            shown = error.ctx if isinstance(error, click.UsageError) else None
+            hint = f" `{shown.command_path} --help` shows how." if shown else ""
+            text = error.format_message().rstrip(".")
+            say(text + ("" if text.endswith("?") else ".") + hint)
             return Exit.USAGE
         case SettingsError():
             for problem in error.problems:

@@ -24,7 +24,7 @@ from worker.errors import StoreUnavailable
 from worker.limiter.holds import Holds
 from worker.limiter.limiter import Limiter
 from worker.probe import Answer, Probe
-from worker.store.connection import Server, check_store, describe_server, problems_of, shown
+from worker.store.connection import Server, check_rights, check_store, describe_server, problems_of, shown
 from worker.store.partition import Partition
 
 Level = Literal["ok", "warn", "fail"]
@@ -36,7 +36,7 @@ NEARLY_FULL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `unreachable` tells a failure to reach something from one that it answered with."""
+    """One thing that was looked at. `unreachable`: it could not be asked at all."""
 
     level: Level
     about: str
@@ -71,6 +71,11 @@ class Doctor:
             yield self._unreachable()
             return
         yield from self._store(server)
+        try:
+            check_rights(self._partition.decide, shown(self._url))
+        except StoreUnavailable as error:
+            yield Finding("fail", "store", str(error))
+            return
         yield self._clock()
         yield self._fleet()
         yield from self._stopped()
@@ -204,7 +209,7 @@ class Doctor:
                 if window.length_s >= 3600 and window.share >= share and budget != "control":
                     used = window.used + window.foreign
                     yield Finding(
-                        "warn", account.name, f"{used} of {window.limit} calls in {window.length_s:g} s are used "
+                        "warn", account.name, f"{used} of {window.limit} calls in {window.length_words()} are used "
                         f"({window.name}); the vendor can raise the subscription's limit.",
                     )  # fmt: skip
 

@@ -8,9 +8,8 @@ documented exit code; nothing is half started. Scope: putting parts together.
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import dramatiq
 import redis
@@ -23,15 +22,13 @@ from worker.deliver.attempt import Delivery
 from worker.deliver.credentials import Credentials
 from worker.errors import StoreUnavailable
 from worker.fail.middleware import FateMiddleware
+from worker.leaving import EXIT_UNREACHABLE, EXIT_USAGE, leave
 from worker.observe import log
 from worker.observe.alerts import LogSink, Sink
 from worker.observe.redact import Redactor
 from worker.observe.sentry import sentry_sinks
-from worker.store.connection import check_store, connect, shown
+from worker.store.connection import check_rights, check_store, connect, shown
 from worker.store.embedded import EmbeddedServer
-
-EXIT_USAGE = 2
-EXIT_UNREACHABLE = 3
 
 
 class System:
@@ -75,14 +72,9 @@ def boot(settings: Settings | None = None, clock_us: Callable[[], int] | None = 
     system = System(settings, url, clock_us)
     log.configure(settings.observe.log_level, system.redactor)
     check_store(system.client, shown(url))
+    check_rights(system.broker.scripts, shown(url))
     dramatiq.set_broker(system.broker)
     return system, server
-
-
-def _leave(code: int, lines: list[str]) -> NoReturn:
-    for line in lines:
-        print(f"paceline: {line}", file=sys.stderr, flush=True)
-    sys.exit(code)
 
 
 def _boot_or_leave() -> System:
@@ -90,9 +82,9 @@ def _boot_or_leave() -> System:
     try:
         system, _server = boot()
     except SettingsError as error:
-        _leave(EXIT_USAGE, error.problems)
+        leave(EXIT_USAGE, error.problems)
     except StoreUnavailable as error:
-        _leave(EXIT_UNREACHABLE, [str(error)])
+        leave(EXIT_UNREACHABLE, [str(error)])
     return system
 
 

@@ -47,7 +47,13 @@ class Process:
         self._out = log.with_suffix(".out")
         with log.open("wb") as err, self._out.open("wb") as out:
             self._master = subprocess.Popen(
-                worker_command(threads), cwd=ROOT, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                worker_command(threads),
+                cwd=ROOT,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,  # a group of its own, which a platform may signal whole
             )
         self.master = self._master.pid
         self._child = 0
@@ -93,6 +99,11 @@ class Process:
     def terminate(self) -> None:
         """SIGTERM to the master, as a platform sends it."""
         self._master.terminate()
+
+    def terminate_group(self) -> None:
+        """SIGTERM to master and child alike, as process managers and some platforms send it."""
+        assert self.child
+        os.killpg(self.master, signal.SIGTERM)
 
     def wait(self, timeout_s: float = 40.0) -> int:
         """The master's exit code."""

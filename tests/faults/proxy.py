@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tests.faults.resp import Requests, name_of, script_names
 
-What = Literal["lose reply", "silence reply", "delay reply", "lose request"]
+What = Literal["lose reply", "silence reply", "delay reply", "lose request", "swallow request"]
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -53,6 +53,7 @@ class Proxy:
         self._pairs: set[_Pair] = set()
         self._away = False
         self._closed = False
+        self.delay_s = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}{self._path}"
         self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
@@ -89,6 +90,14 @@ class Proxy:
     def lose_request(self, name: str, times: int = 1) -> Rule:
         """The server never hears of it; the connection is reset."""
         return self._add(Rule("lose request", name, times))
+
+    def swallow_request(self, name: str, times: int = 1) -> Rule:
+        """The server never hears of it, and the client waits for an answer."""
+        return self._add(Rule("swallow request", name, times))
+
+    def slow(self, seconds: float) -> None:
+        """From now on every answer takes this long."""
+        self.delay_s = seconds
 
     def leave(self) -> None:
         """All connections are reset, and new ones too, until `come_back`."""
@@ -210,6 +219,9 @@ class _Pair:
                 if rule is not None and rule.what == "lose request":
                     rule.strike()
                     return
+                if rule is not None and rule.what == "swallow request":
+                    rule.strike()
+                    continue
                 self._rule = rule
                 self._server.sendall(raw)
 
@@ -228,6 +240,8 @@ class _Pair:
                 else:
                     rule.strike()
                     time.sleep(rule.seconds)
+            if self._proxy.delay_s:
+                time.sleep(self._proxy.delay_s)
             if not self._deaf:
                 self._client.sendall(data)
 

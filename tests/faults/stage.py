@@ -38,6 +38,8 @@ QUICK = {
     "PACELINE_OBSERVE__LOG_LEVEL": "WARNING",
 }
 """Short leases and waits, so that what follows from them can be watched."""
+WINDOWS = {"tokens": (100, 2), "commands": (50, 2), "locations": (200, 2), "calls.second": (100, 1)}
+"""Short enough that a suspect store's windows pass within a test."""
 
 assert tasks.ROWS
 
@@ -110,7 +112,7 @@ class Stage:
 
     def await_all_ended(self, timeout_s: float = 30.0) -> float:
         """Seconds until every accepted job has ended."""
-        return until(lambda: self.left() == 0, timeout_s, lambda: f"{self.left()} jobs have not ended: {self.unended()}")
+        return until(lambda: self.left() == 0, timeout_s, lambda: f"{self.left()} jobs not ended: {self.unended()}")
 
     def unended(self) -> list[dict[str, str]]:
         found = []
@@ -120,13 +122,12 @@ class Stage:
                 found.append(record)
         return found[:5]
 
-    def in_hand(self, pid: int) -> list[str]:
-        """The jobs that the worker process `pid` has a claim on now."""
-        names = [name for name in self.client.zrange(self.keys("workers"), 0, -1) if f".{pid}.".encode() in name]
+    def in_hand(self, pid: int, jobs: list[str]) -> set[str]:
+        """Those of `jobs` that the worker process `pid` has a claim on now."""
+        marks = [name for name in self.client.zrange(self.keys("workers"), 0, -1) if f".{pid}.".encode() in name]
         claims: dict[bytes, bytes] = self.client.hgetall(self.keys("lease"))  # type: ignore[assignment]
-        leases = {lease for lease, record in claims.items() if any(name in record for name in names)}
-        jobs = [key.decode().rpartition("job:")[2] for key in self.client.scan_iter(self.keys("job", "*"))]
-        return [job for job in jobs if (self.client.hget(self.keys("job", job), "lease") or b"") in leases]
+        held = {lease.decode() for lease, record in claims.items() if any(mark in record for mark in marks)}
+        return {job for job in jobs if self.job(job).get("lease") in held}
 
     def crashes(self) -> int:
         """Crashes on record, over all jobs."""
@@ -144,14 +145,16 @@ class Stage:
     def assert_within_limits(self) -> dict[str, Any]:
         """No window was exceeded, no call of ours refused, nothing unrepeatable carried out twice."""
         verdict = self.apis.judge()
-        assert verdict["violations"] == []
-        assert verdict["refusals"]["ours"] == 0
-        assert verdict["duplicates"] == []
-        assert verdict["ok"]
+        assert verdict["violations"] == [], verdict["violations"][:5]
+        assert verdict["refusals"]["ours"] == 0, verdict["refusals"]
+        assert verdict["duplicates"] == [], verdict["duplicates"][:5]
+        assert verdict["ok"], verdict
         return verdict
 
     def assert_each_sent_once(self, ids: list[str]) -> None:
-        assert {job: seen for job in ids if (seen := self.arrivals(job)) != 1} == {}
+        others = {job: seen for job in ids if (seen := self.arrivals(job)) != 1}
+        told = {job: self.evidence(job) for job in list(others)[:3]}
+        assert not others, f"arrivals of jobs that should have arrived once: {others}; on record: {told}"
 
 
 def wanted(operation: str, count: int = 1, account: str | None = None, **more: Any) -> list[Wanted]:

@@ -2,6 +2,7 @@
 
 from tests.conservation import assert_conserved
 from tests.faults.fleet import Fleet
+from tests.faults.proxy import Proxy
 from tests.faults.stage import PARTY, START, STATUS, Stage, until
 
 
@@ -14,10 +15,10 @@ def test_a_frozen_worker_sends_nothing_twice_and_its_late_answer_settles_what_wa
         fleet.start(1)
         sleeper.freeze()
         cars = stage.enqueue(STATUS, 40)
-        until(lambda: stage.states(starts) == {"dead": 3}, 10)
+        until(lambda: stage.states(starts) == {"dead": 3}, 30)
         assert {stage.job(job)["err"] for job in starts} == {"outcome_unknown"}
         sleeper.thaw()
-        until(lambda: stage.states(starts) == {"done": 3}, 10)
+        until(lambda: stage.states(starts) == {"done": 3}, 30)
         stage.await_all_ended()
     assert stage.counts() == {"accepted": 43, "done": 43, "dead": 0}
     assert stage.states(cars) == {"done": 40}
@@ -29,23 +30,47 @@ def test_a_frozen_worker_sends_nothing_twice_and_its_late_answer_settles_what_wa
 
 
 def test_reads_of_a_frozen_worker_are_made_by_another_and_its_late_answers_change_nothing(stage: Stage) -> None:
-    stage.apis.latency("stellantis", fixed_ms=500)
+    stage.apis.latency("stellantis", fixed_ms=1000)
     with Fleet(stage.env, stage.folder) as fleet:
         (sleeper,) = fleet.start(1)
         held = stage.enqueue(STATUS, 4)
         stage.apis.wait_for(4)
         sleeper.freeze()
+        stage.apis.latency("stellantis", fixed_ms=20)
         fleet.start(1)
-        cars = stage.enqueue(STATUS, 300)
-        stage.await_all_ended(20)
+        cars = stage.enqueue(STATUS, 150)
+        stage.await_all_ended()
         done = stage.counts()
         sleeper.thaw()
         sleeper.await_text("superseded")
-        until(lambda: sum(len(stage.evidence(job)) for job in held) == 12, 5)
-    assert stage.counts() == done == {"accepted": 304, "done": 304}
+        until(lambda: sum(len(stage.evidence(job)) for job in held) == 12, 30)
+    assert stage.counts() == done == {"accepted": 154, "done": 154}
     assert {stage.arrivals(job) for job in held} == {2}
     assert {tuple(kind(event) for event in stage.evidence(job)) for job in held} == {("crashed", "success", "success")}
     stage.assert_each_sent_once(cars)
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+def test_a_worker_frozen_before_it_could_send_does_not_send_when_it_wakes_up(stage: Stage) -> None:
+    """Its permit has a time to send by: it belongs to a past in which the remote side still had room for the call."""
+    with Proxy(stage.store.url) as proxy, Fleet(stage.env, stage.folder) as fleet:
+        (sleeper,) = fleet.start(1, PACELINE_REDIS_URL=proxy.url, PACELINE_BROKER__IDLE_POLL_S="20")
+        proxy.delay_reply("take", seconds=1.0)
+        ids = stage.enqueue(START)
+        until(lambda: stage.states(ids) == {"running": 1}, 10)
+        sleeper.freeze()  # the answer to its take waits for it
+        fleet.start(1)
+        ids += stage.enqueue(START) + stage.enqueue(STATUS, 10)
+        stage.await_all_ended()
+        seen = stage.apis.count()
+        sleeper.thaw()
+        until(lambda: len(stage.evidence(ids[0])) == 3, 30)
+        assert stage.apis.count() == seen == 12
+    assert stage.states(ids) == {"done": 12}
+    fates = {kind(event) for event in stage.evidence(ids[0])}
+    assert fates == {"crashed", "success", "too_late"}
+    stage.assert_each_sent_once(ids)
     stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 

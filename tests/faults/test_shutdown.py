@@ -10,14 +10,15 @@ from tests.faults.proxy import Proxy
 from tests.faults.stage import PARTY, START, STATUS, Stage, until
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_finishes_its_calls_takes_no_more_and_the_next_one_takes_over_at_once(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.apis.fault("delay", {"path": "VEH-0000[123]/"}, times=3, delay_s=4.0)
-    stage.apis.fault("delay", {"operation": START}, times=3, delay_s=4.0)
+    stage.apis.fault("delay", {"path": "VEH-0000[123]/"}, times=3, delay_s=14.0)
+    stage.apis.fault("delay", {"operation": START}, times=3, delay_s=10.0)
     env = {"PACELINE_BROKER__LANE_CAP": "8"}
     with Proxy(stage.store.url) as proxy, Fleet(stage.env | env, stage.folder) as fleet:
-        (leaving,) = fleet.start(1, threads=6, PACELINE_REDIS_URL=proxy.url)
+        (leaving,) = fleet.start(1, threads=7, PACELINE_REDIS_URL=proxy.url)
         starts = stage.enqueue(START, 3)
         stage.apis.wait_for(3, account=PARTY)
         long = stage.enqueue(STATUS, 3)
@@ -26,7 +27,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls_takes_no_more_and_the_
         began = time.monotonic()
         leaving.terminate()
         fleet.start(1)
-        others = until(lambda: stage.states(waiting) == {"done": 40}, 3)
+        others = until(lambda: stage.states(waiting) == {"done": 40}, 9)
         assert stage.states(starts + long) == {"running": 6}, "the next worker must not wait for the last one"
         takes = proxy.count("take")
         code = leaving.wait()
@@ -42,7 +43,76 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls_takes_no_more_and_the_
     assert_conserved(stage.client, stage.keys)
     with capsys.disabled():
         print(f"\n  SIGTERM: 40 waiting jobs were run by the next worker {others:.1f} s after it was ready; ")
-        print(f"  the last one left after {left:.1f} s, its calls of 4 s done")
+        print(f"  the last one left after {left:.1f} s, its calls of 10 and 14 s done")
+
+
+def test_an_order_to_stop_that_reaches_master_and_child_alike_drains_as_one_order_does(stage: Stage) -> None:
+    """Process managers signal the whole group, and dramatiq's master passes its signal on: the child hears it twice."""
+    stage.apis.fault("delay", {"operation": START}, delay_s=1.5)
+    with Fleet(stage.env, stage.folder) as fleet:
+        (worker,) = fleet.start(1)
+        ids = stage.enqueue(START, 3)
+        stage.apis.wait_for(3)
+        worker.terminate_group()
+        assert worker.wait() == 0
+        assert stage.states(ids) == {"done": 3}
+        assert stage.client.zcard(stage.keys("leases")) == 0
+    assert stage.crashes() == 0
+    stage.assert_each_sent_once(ids)
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
+def test_a_second_order_to_stop_ends_a_worker_at_once_and_says_of_its_commands_that_they_are_unknown(
+    stage: Stage,
+) -> None:
+    stage.apis.fault("delay", {"operation": START}, delay_s=20.0)
+    stage.apis.fault("delay", {"api": "stellantis"}, times=3, delay_s=20.0)
+    with Fleet(stage.env, stage.folder) as fleet:
+        (worker,) = fleet.start(1)
+        starts, cars = stage.enqueue(START, 2), stage.enqueue(STATUS, 3)
+        stage.apis.wait_for(5)
+        worker.terminate()
+        worker.await_text("Stopping worker process")
+        time.sleep(3.5)
+        began = time.monotonic()
+        worker.terminate()
+        assert worker.wait() != 0
+        assert time.monotonic() - began < 10
+        fleet.start(1)
+        stage.await_all_ended()
+    assert {stage.job(job)["err"] for job in starts} == {"outcome_unknown"}
+    assert stage.states(cars) == {"done": 3}
+    stage.assert_each_sent_once(starts)
+    assert {stage.arrivals(job) for job in cars} == {2}
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
+def test_a_rolling_deploy_under_load_repeats_nothing_loses_nothing_and_lets_two_versions_share_one_budget(
+    stage: Stage,
+) -> None:
+    stage.apis.latency("stellantis", fixed_ms=150)
+    stage.apis.fault("delay", {"operation": START}, delay_s=2.0)
+    newer = {"PACELINE_FAIL__DEAD_TTL_S": "2600000", "PACELINE_FAIL__ATTEMPTS": "6"}
+    with Fleet(stage.env, stage.folder) as fleet:
+        old = fleet.start(2)
+        starts, cars = stage.enqueue(START, 8), stage.enqueue(STATUS, 300)
+        stage.apis.wait_for(20)
+        for leaving in old:
+            fleet.start(1, **newer)
+            more = stage.enqueue(STATUS, 150)
+            cars += more
+            leaving.terminate()
+            assert leaving.wait() == 0
+        stage.await_all_ended()
+    assert stage.states(starts + cars) == {"done": 608}
+    stage.assert_each_sent_once(starts + cars)
+    assert stage.crashes() == 0
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
 
 
 def test_jobs_in_hand_that_never_began_go_back_to_their_place_with_their_permits(stage: Stage) -> None:

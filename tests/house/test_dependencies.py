@@ -9,7 +9,7 @@ import tomllib
 from tests.house.source import ROOT, name, python_files
 
 EXTRAS = ("click", "rich", "honcho", "fastapi", "uvicorn", "starlette", "jinja2", "prometheus_client", "opentelemetry")
-FOR_PEOPLE = ("worker.cli", "worker.__main__", "worker.demo", "worker.accept.intake", "worker.console")
+FOR_PEOPLE = ("worker.cli", "worker.commands", "worker.demo", "worker.accept.intake", "worker.console")
 IMPORT_ALL = """
 import importlib, json, sys, traceback
 extras, modules = json.loads(sys.argv[1])

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,14 +17,17 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import dramatiq
-import tasks
+from dramatiq import Worker
 from dramatiq import broker as dramatiq_broker
 
+import tasks
 from settings import load
 from worker.accept.enqueue import Wanted
 from worker.accept.operation import find
+from worker.broker.card import JobMessage
 from worker.fail.fate import Fate, refund
 from worker.main import System
+from worker.observe.alerts import Alert
 
 PATIENCE_S = 30.0
 HUB = "hub:IN-ABC"
@@ -49,13 +53,18 @@ class Kent:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        run = "from kent.cli_server import main; main()"
+        # Its main() reads the name it was called by as an argument; "-c" would be taken for an option.
+        run = "import sys; from kent.cli_server import main; sys.argv[0] = 'kent-server'; main()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", run, "run", "--host", "127.0.0.1", "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(self._answers, "Kent answers")
+        try:
+            wait_until(self._answers, "Kent answers")
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
@@ -125,11 +134,44 @@ def environment(redis_url: str, dsn: str | None, **changes: str) -> dict[str, st
     return {f"PACELINE_{name}": value for name, value in (own | changes).items()}
 
 
+class Clock:
+    """The store's time, moved by the test alone. A living system looks at the store every few seconds."""
+
+    def __init__(self) -> None:
+        self.now_us = 1_800_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_us
+
+    def wait(self, seconds: float) -> None:
+        self.now_us += round(seconds * 1_000_000)
+
+
+class Notebook:
+    """A sink that notes what it is offered and takes it or not."""
+
+    def __init__(self, *, takes: bool = True) -> None:
+        self.takes = takes
+        self.offered: list[Alert] = []
+        self.came = threading.Event()
+
+    def deliver(self, alert: Alert) -> bool:
+        self.offered.append(alert)
+        self.came.set()
+        return self.takes
+
+    @property
+    def changes(self) -> list[str]:
+        return [f"{alert.generation} {alert.change}" for alert in self.offered]
+
+
 @contextmanager
-def system_of(redis_url: str, dsn: str | None, **changes: str) -> Iterator[System]:
+def system_of(
+    redis_url: str, dsn: str | None, clock_us: Callable[[], int] | None = None, **changes: str
+) -> Iterator[System]:
     """A system whose jobs are taken and ended by the test itself."""
     before = dramatiq_broker.global_broker
-    system = System(load(environment(redis_url, dsn, **changes)), redis_url)
+    system = System(load(environment(redis_url, dsn, **changes)), redis_url, clock_us)
     dramatiq.set_broker(system.broker)
     tasks.bind_actors()
     system.broker.threads.total = 2
@@ -140,6 +182,24 @@ def system_of(redis_url: str, dsn: str | None, **changes: str) -> Iterator[Syste
         system.broker.close()
 
 
+@contextmanager
+def working(system: System) -> Iterator[Worker]:
+    """dramatiq's own worker on this system; no thread or connection of it is left behind."""
+    before = set(threading.enumerate())
+    worker = Worker(system.broker, worker_threads=2, worker_timeout=30)
+    worker.start()
+    own = [thread for thread in threading.enumerate() if thread not in before]
+    try:
+        yield worker
+    finally:
+        worker.stop(10_000)
+        bell = system.broker.keys("bell", system.broker.worker_id)
+        system.client.rpush(bell, "1")  # its bell thread need not wait to hear the end
+        for thread in own:
+            thread.join(10)
+        system.client.delete(bell)
+
+
 def ask_for(system: System, operation: str = OPERATION, **more: Any) -> str:
     """A job for the operation's own example."""
     account = HUB if operation.startswith("hub.") else CAR
@@ -147,20 +207,27 @@ def ask_for(system: System, operation: str = OPERATION, **more: Any) -> str:
     return system.broker.accept.enqueue(Wanted(operation, account, params, body, **more)).job_id
 
 
-def end_next(system: System, fate: Fate) -> str:
-    """Takes the next job and ends it like a worker; returns its id."""
+def take_next(system: System) -> JobMessage:
+    """The next job, in a thread's hand."""
     until = time.monotonic() + PATIENCE_S
     while True:
         system.broker.threads.wake()  # no bell thread runs here
         if (message := system.broker.next_job(0.5)) is not None:
-            break
+            return message
         assert time.monotonic() < until, "no job came"
+
+
+def end_next(system: System, fate: Fate) -> str:
+    """Takes the next job and ends it like a worker; returns its id."""
+    message = take_next(system)
     message.fate = fate
     system.broker.acknowledge(message)
     return message.card.job_id
 
 
-def dies(error_class: str = "undocumented", code: str = "41800", message: str = "what is this", alert: bool = True) -> Fate:
+def dies(
+    error_class: str = "undocumented", code: str = "41800", message: str = "what is this", alert: bool = True
+) -> Fate:
     """The fate of a job of a problem that is told."""
     why = {"class": error_class, "code": code, "message": message, "alert": alert}
     return Fate("bury", refund(), {"why": why})
@@ -173,3 +240,13 @@ def bury(system: System, count: int = 1, fate: Fate | None = None, operation: st
         ask_for(system, operation)
         buried.append(end_next(system, fate or dies()))
     return buried
+
+
+def waiting(system: System) -> int:
+    size: int = system.client.zcard(system.broker.keys("outbox"))  # type: ignore[assignment]
+    return size
+
+
+def send_again(system: System, jobs: list[str]) -> None:
+    for job in jobs:
+        assert system.broker.scripts("redrive", {"id": job, "by": "somebody"}) == b"waiting"

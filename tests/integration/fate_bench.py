@@ -1,28 +1,27 @@
-"""A whole system in one process, to see what becomes of a job: a real store, both APIs on real sockets, dramatiq's worker.
+"""A whole system in one process, to see what becomes of a job: a real store, both APIs on sockets, dramatiq's worker.
 
 Waits, leases and windows are short, so that retries and probes happen within a test. Each bench has a partition of its
 own in the store, so nothing of an earlier test can reach it.
 """
 
-import json
 import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import dramatiq
-import tasks
 from dramatiq import Middleware, Worker
 from dramatiq import broker as dramatiq_broker
 
+import tasks
 from settings import Settings, load
 from tests.conservation import assert_conserved
+from tests.integration.fate_sight import Ended, Sight
 from worker.accept.enqueue import Wanted
 from worker.accept.operation import find
 from worker.main import System
@@ -39,70 +38,19 @@ QUICK = {
     "BROKER__LANE_CAP": "8",
     "LIMITER__TRANSIT_BOUND_S": "0.05",
     "LIMITER__REFUSAL_BACKOFF_BASE_S": "0.1",
-    "DELIVER__TOTAL_DEADLINE_S": "0.6",
-    "DELIVER__CONNECT_TIMEOUT_S": "0.5",
+    "DELIVER__TOTAL_DEADLINE_S": "4",
+    "DELIVER__CONNECT_TIMEOUT_S": "3",
     "DELIVER__MAX_BODY_BYTES": "200000",
     "FAIL__ATTEMPTS": "2",
     "FAIL__BACKOFF_BASE_S": "0.02",
     "FAIL__BACKOFF_CAP_S": "0.05",
     "FAIL__CREDENTIAL_PROBE_S": "600",
 }
-PATIENCE_S = 10.0
-ENDS = ("done", "dead", "cancelled", "expired")
-
-Test = TypeVar("Test", bound=Callable[..., Any])
-Sign = tuple[str, str, str]
-"""A row's API, its sign, and `repeatable` or `unrepeatable`."""
-
-PROVOKED: dict[Sign, set[str]] = {}
+PATIENCE_S = 30.0
+ENDS = ("done", "awaiting", "dead", "cancelled", "expired")
 
 
-def provokes(api: str, sign: str, *kinds: str) -> Callable[[Test], Test]:
-    """Says which rows of the table a test provokes; `test_fates_table.py` counts them."""
-
-    def note(test: Test) -> Test:
-        for kind in kinds:
-            PROVOKED.setdefault((api, sign, kind), set()).add(test.__name__)
-        return test
-
-    return note
-
-
-@dataclass(frozen=True)
-class Told:
-    """One alert: how often it was opened for a person to see, how often it was seen, and what it says."""
-
-    key: str
-    state: str
-    opened: int
-    seen: int
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a job, as the store and the other side know it."""
-
-    job_id: str
-    state: str
-    error_class: str
-    code: str
-    why: str
-    attempts: int
-    runs: int
-    record: dict[str, str]
-    evidence: list[dict[str, Any]]
-    arrivals: list[dict[str, Any]]
-    alerts: list[Told]
-    result: Any
-
-    @property
-    def told(self) -> int:
-        """How many alerts were opened in this test so far."""
-        return sum(alert.opened for alert in self.alerts)
-
-
-class Bench:
+class Bench(Sight):
     """One system and its worker. Settings are named without their prefix: `FAIL__ATTEMPTS="3"`."""
 
     def __init__(
@@ -115,10 +63,13 @@ class Bench:
         middleware: Sequence[Middleware] = (),
         clock_us: Callable[[], int] | None = None,
         environ: Mapping[str, str] | None = None,
+        idle: bool = False,
         **settings: str,
     ) -> None:
         self.sandbox = sandbox
-        self.settings = self._settings(redis_url, sandbox, {**QUICK, **settings}, environ or {})
+        self.idle = idle
+        self.environ = self._environ(redis_url, sandbox, {**QUICK, **settings}, environ or {})
+        self.settings: Settings = load(self.environ)
         self.system = System(self.settings, redis_url, clock_us)
         self.log_file = folder / f"log-{self.settings.partition}.jsonl"
         self._log = os.open(self.log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -136,12 +87,12 @@ class Bench:
         self._own: list[threading.Thread] = []
 
     @staticmethod
-    def _settings(
+    def _environ(
         redis_url: str, sandbox: Sandbox, named: Mapping[str, str], environ: Mapping[str, str]
-    ) -> Settings:
+    ) -> dict[str, str]:
         own = {f"PACELINE_{name}": value for name, value in named.items()}
         where = {"PACELINE_REDIS_URL": redis_url, "PACELINE_PARTITION": f"t{uuid.uuid4().hex[:10]}"}
-        return load({**sandbox.environment(), **where, **own, **environ})
+        return {**sandbox.environment(), **where, **own, **environ}
 
     def start(self) -> Self:
         """The worker takes jobs from now on."""
@@ -171,7 +122,8 @@ class Bench:
         self.broker.close()
 
     def __enter__(self) -> Self:
-        return self.start()
+        """The worker starts, unless the bench is `idle`."""
+        return self if self.idle else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -241,65 +193,6 @@ class Bench:
         """Waits until the job waits again after a call that left a record."""
         self.until(lambda: self.store.llen(self.key("evidence", job_id)), "a record")
         return self.wait(job_id, "waiting")
-
-    # -- looking --------------------------------------------------------------------------------------------------
-
-    def state(self, job_id: str) -> str:
-        return (self.store.hget(self.key("job", job_id), "state") or b"missing").decode()
-
-    def record(self, job_id: str) -> dict[str, str]:
-        return {k.decode(): v.decode() for k, v in self.store.hgetall(self.key("job", job_id)).items()}
-
-    def ended(self, job_id: str) -> Ended:
-        """Everything known about a job now."""
-        record = self.record(job_id)
-        result = self.store.get(self.key("result", job_id))
-        return Ended(
-            job_id=job_id,
-            state=record.get("state", "missing"),
-            error_class=record.get("err", ""),
-            code=record.get("code", ""),
-            why=record.get("why", ""),
-            attempts=int(record.get("attempts", 0)),
-            runs=int(record.get("runs", 0)),
-            record=record,
-            evidence=[json.loads(entry) for entry in self.store.lrange(self.key("evidence", job_id), 0, -1)],
-            arrivals=self.sandbox.log(job=job_id),
-            alerts=self.alerts(),
-            result=None if result is None else json.loads(result),
-        )
-
-    def alerts(self) -> list[Told]:
-        """All alerts there are, open or resolved."""
-        found = []
-        for name in self.store.zrange(self.key("alerts"), 0, -1):
-            key = name.decode()
-            alert = {k.decode(): v.decode() for k, v in self.store.hgetall(self.key("alert", key)).items()}
-            facts = json.loads(alert.get("facts", "{}"))
-            found.append(Told(key, alert["state"], int(alert["gen"]), int(alert["count"]), facts))
-        return found
-
-    def holds(self) -> dict[str, dict[str, Any]]:
-        return {k.decode(): json.loads(v) for k, v in self.store.hgetall(self.key("holds")).items()}
-
-    def release(self, scope: str) -> str:
-        facts = {"scope": scope, "by": "a test", "reason": "mended"}
-        return bytes(self.broker.scripts("release", facts)).decode()
-
-    def hold(self, scope: str) -> str:
-        return bytes(self.broker.scripts("hold", {"scope": scope, "by": "a test", "reason": "to wait"})).decode()
-
-    def window(self, name: str) -> dict[str, int]:
-        """One window's numbers, such as `window("hub:IN-ABC|tokens")`."""
-        entries = self.store.hgetall(self.key("window", name)).items()
-        return {k.decode(): int(float(v)) for k, v in entries}
-
-    def clock_us(self) -> int:
-        """The store's time as its scripts last saw it."""
-        return int(self.store.hget(self.key("meta"), "now") or 0)
-
-    def log_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log_file.read_text(encoding="utf-8").splitlines()]
 
 
 @contextmanager

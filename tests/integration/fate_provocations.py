@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 READ, START, CDR = "hub.authorize_token", "hub.start_session", "hub.post_cdr"
 STATUS, REMOTE = "stellantis.b2b.get_vehicle_status", "stellantis.b2b.send_remote"
 
@@ -83,10 +82,13 @@ def car(name: str) -> dict[str, str]:
 
 HUB_429 = "HTTP 429, or 2004"
 HUB_ABSURD = "HTTP 429, or 2004, with a wait that cannot be obeyed"
+HUB_NOBODY = "HTTP 404 without envelope, or 404 with 2004"
 HUB_ODD = "another code, or an unreadable or wrong envelope"
 HUB_LATER = "4003, or HTTP 503 with Retry-After"
 SOME_ANSWER = "1000, authorization BLOCKED, NOT_ALLOWED, EXPIRED or NO_CREDIT"
 UNSUPPORTED = "1000, command NOT_SUPPORTED or UNKNOWN_SESSION"
+FAILED = "a later command result FAILED, CANCELED_RESERVATION or UNKNOWN_RESERVATION"
+UNHEARD = "no command result within its timeout, or the result TIMEOUT"
 
 HUB = [
     *both("hub", "1000", "done", "", {"action": "delay", "delay_s": 0.01}),
@@ -99,8 +101,8 @@ HUB = [
     *both("hub", "2002, or HTTP 401", HOLD_ACCOUNT, "http_401", status(401)),
     *both("hub", "2003, or HTTP 404 with envelope", DEAD, "2003", ocpi(2003), ocpi(2003, status=404)),
     Provocation("hub", "2003, or HTTP 404 with envelope", READ, DEAD, "2003", params=uid("MISSING-1")),
-    *both("hub", "HTTP 404 without envelope, or 404 with 2004", DEAD_TELL, "2004", ocpi(2004, status=404)),
-    *both("hub", "HTTP 404 without envelope, or 404 with 2004", DEAD_TELL, "http_404", {"action": "html", "status": 404}),
+    *both("hub", HUB_NOBODY, DEAD_TELL, "2004", ocpi(2004, status=404)),
+    *both("hub", HUB_NOBODY, DEAD_TELL, "http_404", {"action": "html", "status": 404}),
     *both("hub", "2000", (QUIETLY, UNKNOWN), "2000", ocpi(2000)),
     *both("hub", "2000 with a message of refusal", (QUIETLY, DEAD), "2000", ocpi(2000, "Invalid EVSE id")),
     *both("hub", "2001", DEAD, "2001", ocpi(2001)),
@@ -157,17 +159,19 @@ BROKEN_ANSWERS = {
     "closed": {"action": "close_before_reply"},
     "truncated": {"action": "close_mid_reply"},
     "reset": {"action": "reset"},
-    "read_timeout": {"action": "hang"},
     "oversized": {"action": "huge_body", "megabytes": 1},
     "header_too_large": {"action": "huge_header"},
 }
 DRIP = {"action": "drip", "interval_s": 0.05}
+BRIEF = {"DELIVER__TOTAL_DEADLINE_S": "0.5", "DELIVER__CONNECT_TIMEOUT_S": "0.5"}
 REDIRECT = {"action": "redirect", "location": "http://other.invalid/elsewhere"}
 
 EITHER = [
     *[each for api in ("hub", "stellantis") for code, fault in BROKEN_ANSWERS.items()
       for each in both(api, WIRE, (RETRY, UNKNOWN), code, fault)],
-    *both("hub", WIRE, (RETRY, UNKNOWN), "read_timeout", DRIP),
+    *[each for api in ("hub", "stellantis")
+      for each in both(api, WIRE, (RETRY, UNKNOWN), "read_timeout", {"action": "hang"}, settings=BRIEF)],
+    *both("hub", WIRE, (RETRY, UNKNOWN), "read_timeout", DRIP, settings=BRIEF),
     *both("stellantis", WIRE, (RETRY, UNKNOWN), "wrong_type", {"action": "wrong_type"}, {"action": "invalid_json"}),
     Provocation("stellantis", WIRE, REMOTE, UNKNOWN, "wrong_type", {"action": "empty_body"}),
     *both("hub", "redirect", DEAD_TELL, "302", REDIRECT),
@@ -179,10 +183,12 @@ PROVOCATIONS = [*HUB, *STELLANTIS, *EITHER]
 
 NEVER: dict[tuple[str, str, str], str] = {
     ("hub", "1000, no locations on the first, unfiltered page", "unrepeatable"): "listing locations only reads",
-    ("hub", "1000, authorization UNKNOWN", "unrepeatable"): "only an authorization is answered so, and it may be repeated",
-    ("hub", SOME_ANSWER, "unrepeatable"): "only an authorization is answered so, and it may be repeated",
+    ("hub", "1000, authorization UNKNOWN", "unrepeatable"): "only an authorization is answered so; it may be repeated",
+    ("hub", SOME_ANSWER, "unrepeatable"): "only an authorization is answered so; it may be repeated",
     ("hub", "1000, command REJECTED", "repeatable"): "no command of the catalogue may be repeated",
     ("hub", UNSUPPORTED, "repeatable"): "no command of the catalogue may be repeated",
+    ("hub", FAILED, "repeatable"): "no command of the catalogue may be repeated",
+    ("hub", UNHEARD, "repeatable"): "no command of the catalogue may be repeated",
     ("stellantis", "404 with a 404xx code, on a data read", "unrepeatable"): "reads may be repeated",
     ("stellantis", "404 with a 404xx code, on a data read, where the settings call that an error", "unrepeatable"):
         "reads may be repeated",
@@ -191,12 +197,7 @@ NEVER: dict[tuple[str, str, str], str] = {
 """Rows that no call of the catalogue can show in this kind."""
 
 LATER: dict[tuple[str, str, str], str] = {
-    (api, sign, kind): reason
-    for (api, sign), reason in {
-        ("hub", "no command result within its timeout"): "results of commands arrive at the web process",
-        ("hub", "own party OFFLINE, or a push that never came"): "reported through the web process",
-    }.items()
+    ("hub", "own party OFFLINE, or a push that never came", kind): "not seen by a worker: somebody reports it"
     for kind in ("repeatable", "unrepeatable")
 }
-"""Rows whose sign is not seen by a worker, but by a process that is tested elsewhere."""
-
+"""Rows whose sign no call shows."""

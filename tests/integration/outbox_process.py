@@ -1,4 +1,4 @@
-"""A process with an outbox and nothing else: hands over until its standard input is closed. Run by test_sentry_kent.py."""
+"""A process with an outbox and nothing else, run by test_sentry_kent.py: hands over until its standard input closes."""
 
 import sys
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.fate_bench import Bench, provokes, sandbox_of
+from tests.integration.fate_bench import Bench, sandbox_of
+from tests.integration.fate_count import provokes
 from tests.integration.raw_peer import Authority, answering, peer
 from worker.sandbox.server import Sandbox
 
@@ -55,7 +57,7 @@ def test_a_revoked_credential_with_many_jobs_waiting_is_one_hold_one_alert_and_n
         secret_file(tmp_path, name).write_text("the-next-secret", encoding="ascii")
         ended = [bench.wait(job) for job in jobs]
         assert bench.holds() == {}
-    assert {(job.state, job.attempts) for job in ended} == {("done", 0)}
+    assert {(job.well, job.attempts) for job in ended} == {(True, 0)}
     assert sandbox.count(account=name, unauthorized=True) <= bench.threads + 1
     assert [(alert.opened, alert.state) for alert in ended[0].alerts] == [(1, "resolved")]
     assert name in json.dumps(ended[0].alerts[0].facts)
@@ -79,7 +81,7 @@ def test_a_new_secret_that_is_refused_too_costs_one_call_and_no_second_alert(
         sandbox.renew(name, "another-mistake")
         bench.release(f"account:{name}")
         ended = [bench.wait(job) for job in jobs]
-    assert {(job.state, job.attempts) for job in ended} == {("done", 0)}
+    assert {(job.well, job.attempts) for job in ended} == {(True, 0)}
     assert [alert.opened for alert in ended[0].alerts] == [1]
 
 
@@ -93,9 +95,9 @@ def test_a_party_that_is_suspended_is_probed_slowly_and_resumes_by_itself(
         sandbox.wait_for(bench.threads + 2, unauthorized=True)
         sandbox.resume(name)
         ended = [bench.wait(job) for job in jobs]
-    assert {(job.state, job.attempts) for job in ended} == {("done", 0)}
+    assert {(job.well, job.attempts) for job in ended} == {(True, 0)}
     probes = [a["at"] for a in sandbox.log(unauthorized=True)][bench.threads :]
-    assert all(later - earlier >= 0.28 for earlier, later in zip(probes, probes[1:], strict=False))
+    assert all(later - earlier >= 0.28 for earlier, later in pairwise(probes))
     assert [(alert.opened, alert.state) for alert in ended[0].alerts] == [(1, "resolved")]
 
 
@@ -108,7 +110,7 @@ def test_every_shape_of_the_hubs_refusal_holds_the_account(redis_url: str, tmp_p
         sandbox.renew(HUB)
         bench.release(f"account:{HUB}")
         ended = [bench.wait(job) for job in (repeatable, not_repeatable)]
-        assert [(job.state, job.attempts) for job in ended] == [("done", 0)] * 2
+        assert [(job.well, job.attempts) for job in ended] == [(True, 0)] * 2
         assert sandbox.count(executed="yes", operation=START) == 1
 
 
@@ -145,7 +147,7 @@ def test_a_certificate_that_is_not_accepted_holds_the_account_until_it_is_mended
         bundle.write_bytes(authority.bundle.read_bytes() + b"\n")
         bench.release(f"account:{FLEET}")
         ended = [bench.wait(job) for job in jobs]
-    assert {(job.state, job.attempts) for job in ended} == {("done", 0)}
+    assert {(job.well, job.attempts) for job in ended} == {(True, 0)}
     assert ended[0].alerts[0].state == "resolved"
 
 

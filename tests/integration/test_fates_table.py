@@ -1,4 +1,4 @@
-"""Every row of the error table is provoked over a real socket, for calls that may be repeated and for those that may not."""
+"""Every row of the error table is provoked over a real socket, for calls that may be repeated and for others."""
 
 import importlib
 from collections.abc import Callable
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.fate_bench import PROVOKED, Bench, Ended
+from tests.integration.fate_bench import Bench
+from tests.integration.fate_count import PROVOKED
 from tests.integration.fate_provocations import LATER, NEVER, PROVOCATIONS, Provocation
+from tests.integration.fate_sight import Ended
 from worker.accept.operation import find
 from worker.fail.policy import ROWS
 from worker.fail.row import Action, Row
@@ -61,9 +63,21 @@ class Case:
 
 def check_done(case: Case) -> None:
     ended = case.run()
-    assert (ended.state, ended.attempts, len(ended.arrivals), ended.told) == ("done", 0, 1, int(case.action.alert))
+    assert (ended.well, ended.attempts, len(ended.arrivals), ended.told) == (True, 0, 1, int(case.action.alert))
     assert ended.result["class"] == case.row.error_class
     case.check_record(ended)
+
+
+def check_problem(case: Case, ended: Ended, alerts: bool) -> None:
+    """One problem, with one letter, under the key that its alert has."""
+    fingerprint, operation = ended.record["fp"], case.given.operation
+    problem = {name: ended.problem[name] for name in ("api", "op", "class", "code", "count", "sample")}
+    assert problem == {
+        "api": operation.partition(".")[0], "op": operation, "class": ended.error_class, "code": ended.code,
+        "count": "1", "sample": ended.job_id,
+    }  # fmt: skip
+    assert [alert.key for alert in ended.alerts] == [f"problem:{fingerprint}"] * alerts
+    assert case.bench.store.zscore(case.bench.key("dead_by", "problem", fingerprint), ended.job_id) is not None
 
 
 def check_dead(case: Case) -> None:
@@ -71,6 +85,7 @@ def check_dead(case: Case) -> None:
     assert (ended.state, ended.error_class, ended.code) == ("dead", case.row.error_class, case.given.code)
     assert (ended.attempts, len(ended.arrivals), ended.told) == (1, 1, int(case.action.alert))
     case.check_record(ended)
+    check_problem(case, ended, case.action.alert)
 
 
 def check_unknown(case: Case) -> None:
@@ -80,6 +95,15 @@ def check_unknown(case: Case) -> None:
     reconcile = find(case.given.operation).reconcile
     assert reconcile is None or reconcile in ended.why
     case.check_record(ended)
+    check_problem(case, ended, True)
+
+
+def check_ids(ended: Ended) -> None:
+    """Each attempt has an id of its own, and all of them the job's."""
+    ids = [record["ids"] for record in ended.evidence]
+    assert {each["correlation_id"] for each in ids} == {ended.job_id}
+    assert [each["request_id"] for each in ids] == [arrival["request_id"] for arrival in ended.arrivals]
+    assert len({arrival["request_id"] for arrival in ended.arrivals}) == len(ended.arrivals)
 
 
 def check_retry(case: Case) -> None:
@@ -88,17 +112,22 @@ def check_retry(case: Case) -> None:
     assert (ended.state, ended.error_class, ended.code) == ("dead", case.row.error_class, case.given.code)
     assert (ended.attempts, len(ended.arrivals), ended.told) == (2, 2, int(case.action.last_alert))
     assert [record["attempt"] for record in ended.evidence] == [1, 2]
-    assert ended.evidence[0]["wait_s"] > 0
+    named, waited = ended.evidence[0]["outcome"]["retry_after_s"], ended.evidence[0]["wait_s"]
+    longest = 0.02 if case.action.kind == "retry" else 0.5
+    assert named == waited if named else 0 < waited <= longest
+    assert ended.arrivals[1]["at"] - ended.arrivals[0]["at"] >= waited
+    check_ids(ended)
     case.check_record(ended)
-    if case.given.fault is not None:
+    check_problem(case, ended, case.action.last_alert)
+    if case.given.fault is not None and not case.given.settings:
         again = case.run(times=1)
-        assert (again.state, again.attempts, len(again.arrivals)) == ("done", 1, 2)
+        assert (again.well, again.attempts, len(again.arrivals)) == (True, 1, 2)
 
 
 def check_park(case: Case) -> None:
     """Not executed: tried again at the named time, without an attempt, as often as it takes."""
     ended = case.run(times=3)
-    assert (ended.state, ended.attempts, len(ended.arrivals), ended.told) == ("done", 0, 4, 0)
+    assert (ended.well, ended.attempts, len(ended.arrivals), ended.told) == (True, 0, 4, 0)
     assert all(record["outcome"]["class"] == case.row.error_class for record in ended.evidence[:3])
     named = ended.evidence[0]["outcome"]["retry_after_s"]
     gaps = [b["at"] - a["at"] for a, b in zip(ended.arrivals, ended.arrivals[1:], strict=False)]
@@ -107,7 +136,7 @@ def check_park(case: Case) -> None:
 
 def check_close(case: Case) -> None:
     ended = case.run(times=1)
-    assert (ended.state, ended.attempts, len(ended.arrivals), ended.told) == ("done", 0, 2, 1)
+    assert (ended.well, ended.attempts, len(ended.arrivals), ended.told) == (True, 0, 2, 1)
     assert ended.alerts[0].key.startswith("refusal:")
     first = ended.evidence[0]["outcome"]
     assert (first["class"], first["code"], first["executed"]) == ("rate_limited", case.given.code, False)
@@ -129,7 +158,7 @@ def check_hold(case: Case) -> None:
     bench.sandbox.clear_faults()
     bench.release(scope)
     ended = bench.wait(held.job_id)
-    assert (ended.state, ended.attempts, len(ended.arrivals), ended.told) == ("done", 0, 2, 1)
+    assert (ended.well, ended.attempts, len(ended.arrivals), ended.told) == (True, 0, 2, 1)
     assert (bench.holds(), ended.alerts[0].state) == ({}, "resolved")
 
 
@@ -146,7 +175,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
 
 
 @pytest.mark.parametrize("given", PROVOCATIONS, ids=str)
-def test_a_call_has_the_fate_its_row_names(redis_url: str, sandbox: Sandbox, tmp_path: Path, given: Provocation) -> None:
+def test_a_call_has_the_fate_its_row_names(
+    redis_url: str, sandbox: Sandbox, tmp_path: Path, given: Provocation
+) -> None:
     assert action_of(given).words() == given.fate
     with Bench(redis_url, sandbox, tmp_path, **given.settings) as bench:
         CHECKS[action_of(given).kind](Case(bench, given))
@@ -163,10 +194,21 @@ def provoked() -> dict[tuple[str, str, str], set[str]]:
     return found
 
 
-def test_every_row_of_the_table_is_provoked_by_a_test() -> None:
+def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[[str, object], None]) -> None:
+    """Prints how many rows there are and how many have a test; with `-s` they are seen."""
     wanted = {(row.api, row.sign, kind) for row in ROWS for kind in ("repeatable", "unrepeatable")}
-    found = provoked()
+    found, excused = provoked(), set(NEVER) | set(LATER)
     assert set(found) - wanted == set(), "tests name rows that do not exist"
-    assert set(NEVER) | set(LATER) <= wanted, "reasons name rows that do not exist"
-    assert set(found) & (set(NEVER) | set(LATER)) == set(), "rows that are said to be out of reach are provoked"
-    assert wanted - set(found) - set(NEVER) - set(LATER) == set(), "rows without a test"
+    assert excused <= wanted, "reasons name rows that do not exist"
+    assert set(found) & excused == set(), "rows that are said to be out of reach are provoked"
+    assert wanted - set(found) - excused == set(), "rows without a test"
+    rows = {(row.api, row.sign) for row in ROWS} - {sign[:2] for sign in LATER}
+    tested = {sign[:2] for sign in found}
+    said = f"{len(rows)} rows that a call can show, {len(tested)} with provoking tests"
+    tests = sum(map(len, found.values()))
+    kinds = f"{len(wanted - excused)} rows by kind of call, {len(found)} with {tests} provoking tests"
+    print(f"\n{said}; {kinds}; {len(LATER) // 2} row that no call shows; {len(NEVER)} kinds that no call is of")
+    record_property("rows", len(rows))
+    record_property("provoked", len(tested))
+    assert len(rows) == len(tested)
+    assert len(wanted - excused) == len(found)

@@ -1,7 +1,6 @@
 """Alerts as Sentry gets them: counted and read at a real receiver."""
 
 import os
-import queue
 import re
 import socket
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dramatiq import Worker
 
 from settings import SettingsError
 from tests.integration.alerting import (
@@ -29,6 +27,7 @@ from tests.integration.alerting import (
     environment,
     system_of,
     wait_until,
+    working,
 )
 from worker import VERSION
 from worker.main import System
@@ -115,7 +114,7 @@ def test_a_problem_of_a_hundred_dead_letters_is_one_event_with_the_consoles_fing
         "api": "stellantis",
         "account": CAR,
         "operation": OPERATION,
-        "class": "undocumented",
+        "error_class": "undocumented",
         "code": "41800",
     }
     assert event["contexts"]["alert"]["link"] == f"https://console.example/ops/problems/{fingerprint}"
@@ -171,30 +170,104 @@ def test_an_alert_from_while_the_receiver_was_down_arrives_once_when_it_is_back(
             kent.stop()
 
 
+def test_an_event_that_was_taken_but_not_confirmed_comes_again_under_the_same_id(redis_url: str, kent: Kent) -> None:
+    with system_of(redis_url, kent.dsn) as system:
+        (job,) = bury(system)
+        scripts = system.broker.scripts
+        asked = 0
+
+        def dies_before_it_confirms(*arguments: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                raise KeyboardInterrupt
+            return scripts(*arguments)
+
+        system.broker.scripts = dies_before_it_confirms  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            outbox_of(system, again_s=0.000001).hand_over()
+        system.broker.scripts = scripts
+        # Meanwhile the problem ends and comes back: that is an event of its own.
+        scripts("redrive", {"id": job, "by": "somebody"})
+        end_next(system, dies())
+        assert outbox_of(system).hand_over() == 3
+        assert not system.client.exists(system.broker.keys("outbox"))
+    events = kent.events()
+    assert len(events) == 3
+    assert len({event["event_id"] for event in events}) == 2
+    assert len({tuple(event["fingerprint"]) for event in events}) == 1
+
+
+class Answering:
+    """A receiver with prepared answers, one for each connection."""
+
+    def __init__(self, *heads: str) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.dsn = f"http://public@127.0.0.1:{self._listener.getsockname()[1]}/1"
+        self.asked: list[bytes] = []
+        self._heads = heads
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        for head in self._heads:
+            connection, _ = self._listener.accept()
+            with connection:
+                self.asked.append(connection.recv(65536).partition(b" HTTP/")[0])
+                connection.sendall(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+    def __enter__(self) -> "Answering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        self._listener.close()
+
+
 def test_a_receiver_that_refuses_or_redirects_has_not_taken_the_alert(redis_url: str) -> None:
-    answers = queue.SimpleQueue[bytes]()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def answer() -> None:
-            while head := answers.get():
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(head + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        dsn = f"http://public@127.0.0.1:{listener.getsockname()[1]}/1"
-        with system_of(redis_url, dsn) as system:
+    with Answering("403 Forbidden", "302 Found\r\nLocation: /login", "200 OK") as receiver:
+        with system_of(redis_url, receiver.dsn) as system:
             outbox = outbox_of(system, again_s=0.000001)
-            heads = [b"HTTP/1.1 403 Forbidden", b"HTTP/1.1 302 Found\r\nLocation: /login", b"HTTP/1.1 200 OK"]
             bury(system)
-            for head in heads:
-                answers.put(head)
-            wait_until(lambda: outbox.hand_over() == 1, "the third answer confirms")
-            assert answers.empty()
-        answers.put(b"")
-        thread.join(10)
+            assert outbox.hand_over() == 1
+        assert receiver.asked == [b"POST /api/1/envelope/"] * 3
+
+
+def test_a_receiver_that_asks_for_a_pause_is_left_alone_for_so_long_and_then_gets_everything(redis_url: str) -> None:
+    now = 0.0
+    with Answering("429 Too Many Requests\r\nRetry-After: 60", "200 OK", "200 OK", "200 OK") as receiver:
+        with system_of(redis_url, receiver.dsn) as system:
+            (sink,) = sentry_sinks(system.settings, system.redactor, monotonic=lambda: now)
+            outbox = Outbox(system.broker, [sink], again_s=0.000001)
+            for code in ("1", "2", "3"):
+                bury(system, fate=dies(code=code))
+            for now in (0.0, 1.0, 59.0):  # noqa: B007
+                assert outbox.hand_over() == 0
+            assert len(receiver.asked) == 1
+            now = 60.0
+            assert outbox.hand_over() == 3
+            assert not system.client.exists(system.broker.keys("outbox"))
+        assert len(receiver.asked) == 4
+
+
+def test_the_attempts_of_the_job_are_the_trail_under_its_event(
+    redis_url: str, sandbox: Sandbox, kent: Kent
+) -> None:
+    there = sandbox.environment()
+    named = {name.removeprefix("PACELINE_"): there[name] for name in there}
+    quick = {"FAIL__ATTEMPTS": "3", "FAIL__BACKOFF_BASE_S": "0.01", "FAIL__BACKOFF_CAP_S": "0.02"}
+    with system_of(redis_url, kent.dsn, **named, **quick) as system:
+        sandbox.fault("status", {"api": "stellantis"}, times=3, status=503)
+        job = ask_for(system)
+        with working(system):
+            wait_until(lambda: len(kent.events()) == 1, "the event has come")
+    (event,) = kent.events()
+    trail = event["breadcrumbs"]["values"]
+    assert [crumb["data"]["attempt"] for crumb in trail] == [1, 2, 3]
+    assert trail[0]["message"].startswith("GET: 503; retry")
+    assert "dead letter + alert" in trail[2]["message"]
+    assert all(crumb["data"]["request_id"] for crumb in trail)
+    assert event["contexts"]["alert"]["dead_letter"] == f"https://console.example/ops/dead-letters/{job}"
 
 
 def test_a_receiver_that_hangs_delays_no_job(redis_url: str, sandbox: Sandbox) -> None:
@@ -203,27 +276,18 @@ def test_a_receiver_that_hangs_delays_no_job(redis_url: str, sandbox: Sandbox) -
     with system_of(redis_url, silent.dsn, **{name.removeprefix("PACELINE_"): there[name] for name in there}) as system:
         system.sinks[1:] = sentry_sinks(system.settings, system.redactor, patience_s=600)
         sandbox.fault("error_body", {"api": "stellantis"}, times=1, status=418, code=41800)
-        worker = Worker(system.broker, worker_threads=2, worker_timeout=30)
         ask_for(system)
-        worker.start()
-        try:
-            # From here on the outbox's thread stands in its request, until we hang up.
-            assert silent.asked.wait(30)
-            for _ in range(30):
-                ask_for(system)
-            wait_until(lambda: count(system, "done") == 30, "thirty jobs are done beside a request that hangs")
-            assert system.client.zcard(system.broker.keys("outbox")) == 1
-        finally:
-            silent.hang_up()
-            worker.stop(10_000)
-    assert count_of_dead(redis_url, system) == 1
-
-
-def count_of_dead(redis_url: str, system: System) -> int:
-    import redis
-
-    with redis.Redis.from_url(redis_url) as client:
-        return int(client.hget(system.broker.keys("counts"), "dead") or 0)  # type: ignore[arg-type]
+        with working(system):
+            try:
+                # From here on the outbox's thread stands in its request, until we hang up.
+                assert silent.asked.wait(30)
+                for _ in range(30):
+                    ask_for(system)
+                wait_until(lambda: count(system, "done") == 30, "thirty jobs are done beside a request that hangs")
+                assert system.client.zcard(system.broker.keys("outbox")) == 1
+            finally:
+                silent.hang_up()
+        assert count(system, "dead") == 1
 
 
 def test_a_job_that_dies_in_a_worker_is_told_at_once(redis_url: str, sandbox: Sandbox, kent: Kent) -> None:
@@ -233,14 +297,11 @@ def test_a_job_that_dies_in_a_worker_is_told_at_once(redis_url: str, sandbox: Sa
         looks: list[str] = []
         system.sinks[:0] = [Looking(looks)]
         sandbox.fault("error_body", {"api": "stellantis"}, times=1, status=418, code=41800)
-        worker = Worker(system.broker, worker_threads=2, worker_timeout=30)
-        worker.start()
-        try:
+        with working(system):
             ask_for(system)
             wait_until(lambda: len(kent.events()) == 1, "the event has come")
-        finally:
-            worker.stop(10_000)
     assert looks == ["opened"]
+    assert len(kent.events()) == 1, "dramatiq's own report of a dead job is none"
 
 
 class Looking:
@@ -303,14 +364,10 @@ def test_no_secret_and_no_car_of_a_real_call_reaches_the_receiver(
     with system_of(redis_url, kent.dsn, **named) as system:
         sandbox.fault("error_body", {"api": "stellantis"}, times=1, status=418, code=41800, message=said)
         sandbox.fault("ocpi", {"api": "hub"}, times=1, status=401, code=2002, message=said)
-        worker = Worker(system.broker, worker_threads=2, worker_timeout=30)
         ask_for(system)
-        ask_for(system, "hub.get_locations")
-        worker.start()
-        try:
+        ask_for(system, "hub.get_location")
+        with working(system):
             wait_until(lambda: len(kent.events()) == 2, "both events have come")
-        finally:
-            worker.stop(10_000)
     received = kent.everything()
     for planted in (*secrets, VIN):
         assert planted not in received

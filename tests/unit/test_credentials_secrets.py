@@ -17,9 +17,9 @@ def encoded(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
-def credentials(token: object = TOKEN) -> Credentials:
+def credentials(token: object = TOKEN, client_id: str = "app-id") -> Credentials:
     party = {"country_code": "IN", "party_id": "ABC", "role": "EMSP", "token": token, "next_token": "t0ken-to-come"}
-    fleet = {"name": "fleet-1", "client_id": "app-id", "username": "MZP1", "password": PASSWORD}
+    fleet = {"name": "fleet-1", "client_id": client_id, "username": "MZP1", "password": PASSWORD}
     environ = {
         "PACELINE_REDIS_URL": f"redis://user:{STORE}@store:6390/0?password=another-one",
         "PACELINE_OBSERVE__SENTRY_DSN": "https://public-key@sentry.example/1",
@@ -46,6 +46,12 @@ def test_a_secret_is_listed_in_every_shape(secret: str) -> None:
 
 def test_the_blob_of_basic_authentication_is_listed() -> None:
     assert encoded(f"MZP1:{PASSWORD}") in credentials().secrets()
+
+
+def test_a_client_id_is_listed_when_it_cannot_be_an_ordinary_word() -> None:
+    long = "1eebc2d5-5df3-459b-a624-20abfcf82530"
+    assert long in credentials(client_id=long).secrets()
+    assert "app-id" not in credentials(client_id="app-id").secrets()
 
 
 def test_the_passwords_of_the_store_are_listed_as_written_and_as_meant() -> None:

@@ -95,8 +95,12 @@ def test_a_closed_output_loses_the_line_and_nothing_else() -> None:
     os.close(reader)
     log.configure("INFO", Redactor(list), writer)
     try:
+        with pytest.raises(BrokenPipeError):
+            os.write(writer, b"nobody reads this")
         log.logger().error("unheard")
         log.attempt(record(b""))
+        with pytest.raises(BrokenPipeError):  # it was closed indeed
+            os.write(writer, b"x")
     finally:
         os.close(writer)
         log.configure("INFO", Redactor(list), 1)

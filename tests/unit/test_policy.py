@@ -13,8 +13,8 @@ from worker.fail.policy import ROWS, as_table, decide
 
 HUB_ONLY = {
     "not_found", "generic_error", "malformed", "role_refused", "remote_trouble", "receiver_not_connected",
-    "unknown_receiver", "authorization_unknown", "command_rejected", "command_unsupported", "command_timeout",
-    "undelivered",
+    "unknown_receiver", "authorization_unknown", "command_rejected", "command_unsupported", "command_failed",
+    "command_timeout", "undelivered",
 }  # fmt: skip
 STELLANTIS_ONLY = {"invalid_request", "access_refused", "no_data", "unknown_id", "server_trouble", "consent_needed"}
 

@@ -184,3 +184,39 @@ def test_a_body_has_a_bounded_preview_and_the_length_and_hash_of_the_whole(redac
 @given(st.binary(max_size=300), st.sampled_from(["application/json", "text/html", "", "image/png"]))
 def test_any_bytes_have_a_preview(body: bytes, content_type: str) -> None:
     assert Redactor(lambda: [SECRET]).redact_body(body, content_type)["length"] == len(body)
+
+
+@pytest.mark.parametrize("length", [6, 9, 15])
+def test_a_secret_that_was_cut_in_two_is_hidden_as_far_as_it_is_left(length: int) -> None:
+    redactor = Redactor(lambda: ["tele-scope/1"])
+    for form in ("tele-scope/1", "tele-scope%2F1", "dGVsZS1zY29wZS8x"):
+        shown = redactor.redact_text(f"said {form[:length]}… and on")
+        assert shown == f"said {HIDDEN}… and on" if length < len(form) else form[:length] not in shown
+    assert redactor.redact_text("a tele… is no stump of four, a telephone… none at all") == (
+        f"a {HIDDEN}… is no stump of four, a telephone… none at all"
+    )
+    assert redactor.redact_headers({"Server": "x" * 1019 + "tele-scope/1"})["server"] == "x" * 1019 + HIDDEN + "…"
+
+
+def test_a_result_loses_our_secrets_and_nothing_else() -> None:
+    redactor = Redactor(lambda: ["tele-scope/1"])
+    value = {"vin": VIN, "a tele-scope/1": ["tele-scope/1", 1.5, None, True], "position": {"lat": 48.85}}
+    assert redactor.without_secrets(value) == {
+        "vin": VIN, f"a {HIDDEN}": [HIDDEN, 1.5, None, True], "position": {"lat": 48.85},
+    }  # fmt: skip
+    unharmed = {"vin": VIN}
+    assert redactor.without_secrets(unharmed) is unharmed
+
+
+def test_whom_a_call_names_is_masked_in_every_text_while_it_is_in_hand() -> None:
+    redactor = Redactor(list)
+    call = {"params": {"token_uid": "0123456789ABCD", "location_id": "LOC-0001"}, "body": {"token": {"uid": "SHORT"}}}
+    said = "no card 0123456789ABCD at LOC-0001, SHORT"
+    assert redactor.redact_text(said) == said
+    redactor.attend(call)
+    assert redactor.redact_text(said) == "no card …ABCD at LOC-0001, SHORT"
+    redactor.attend(None)
+    assert redactor.redact_text(said) == said
+    showing = Redactor(list, "show")
+    showing.attend(call)
+    assert showing.redact_text(said) == said

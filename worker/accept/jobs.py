@@ -18,7 +18,8 @@ from worker.observe.redact import Redactor
 from worker.store.partition import Partition, chunks
 
 ENDED = ("done", "dead", "cancelled", "expired")
-LISTED = ("waiting", "running", "dead", "expired")
+LISTED = ("waiting", "running", "awaiting", "dead", "expired")
+WORST_FIRST = ("dead", "expired", "cancelled", "running", "awaiting", "waiting", "done")
 NAMES = {str(number): name for name, number in PRIORITIES.items()}
 
 
@@ -74,9 +75,7 @@ class Chain:
     def state(self) -> str:
         """The one state of all pages: the worst end, else what is still to be done, else done."""
         states = {job.state for job in self.jobs}
-        return next(
-            state for state in ("dead", "expired", "cancelled", "running", "waiting", "done") if state in states
-        )
+        return next((state for state in WORST_FIRST if state in states), self.jobs[-1].state)
 
     @property
     def done(self) -> int:
@@ -107,8 +106,15 @@ class Jobs:
     def chain(self, job_id: str) -> Chain:
         """The whole call that this job is a page of. Raises `NotFound`."""
         job = self.read(job_id)
-        ids = self._partition.one("lrange", self._partition.key("chain", job.chain), 0, -1)
-        jobs = tuple(read_jobs(self._partition, ids)) or (job,)
+        key = self._partition.key("chain", job.chain)
+        before: list[str] | None = None
+        ids = self._partition.one("lrange", key, 0, -1)
+        jobs: tuple[Job, ...] = (job,)
+        # A page ends and its successor begins in one step: after the pages were read, the list must still be the same,
+        # or the last one known has ended meanwhile and the whole would seem to be over.
+        while ids != before:
+            jobs = tuple(read_jobs(self._partition, ids or [job_id])) or (job,)
+            before, ids = ids, self._partition.one("lrange", key, 0, -1)
         return Chain(job.chain, jobs, max(0, len(ids) - len(jobs)))
 
     def params(self, job: Job) -> dict[str, Any]:
@@ -133,6 +139,14 @@ class Jobs:
                 value = json.loads(text).get("value")
                 yield self._redactor.redact_value(value) if masked else value
 
+    def heard(self, job: Job, *, masked: bool = True) -> Any:
+        """What the other side reported of a command that it had accepted; None while it has not."""
+        text = self._partition.one("hget", self._partition.key("job", job.id), "heard")
+        if text is None:
+            return None
+        value = json.loads(text)
+        return self._redactor.redact_value(value) if masked else value
+
     def cancel(self, job_id: str, by: str, reason: str) -> list[tuple[Job, str]]:
         """Cancels what still waits of a call; what became of each page that had not ended. Raises `NotFound`."""
         chain = self.chain(job_id)
@@ -143,7 +157,7 @@ class Jobs:
     def list(
         self, states: Sequence[str], account: str | None = None, operation: str | None = None, limit: int = 50
     ) -> Iterator[Job]:
-        """Jobs by state, at most `limit`: running first, then those that wait, in the order of their lanes."""
+        """Jobs by state, at most `limit`: in the order of the states, those that wait in the order of their lanes."""
         if strange := sorted(set(states) - set(LISTED)):
             raise Refused(
                 f"expected {', '.join(LISTED)}, got {', '.join(strange)}; done and cancelled jobs are kept by id "

@@ -6,6 +6,7 @@ its own line. Scope: explaining; a place can change, since urgent work overtakes
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from worker.accept.envelope import PRIORITIES
 from worker.accept.jobs import Job
 from worker.limiter.holds import Holds, over
 from worker.limiter.limiter import Limiter
+from worker.limiter.window import BudgetState
 from worker.store.partition import Partition
 
 
@@ -32,14 +34,16 @@ class Waiting:
 
 def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) -> Waiting | None:
     """Why `job` waits; None when it does not."""
+    if job.state == "awaiting":
+        return _result_of(job, partition)
     if job.state != "waiting":
         return None
     key, p = partition.key, PRIORITIES[job.priority]
-    rank, length, workers, quiet, capped, fleet = partition.ask(
+    rank, length, workers, suspicion, capped, fleet = partition.ask(
         ("zrank", key("queue", job.lane, p), job.id),
         ("zcard", key("queue", job.lane, p)),
         ("zcard", key("workers")),
-        ("hget", key("meta"), "quiet"),
+        ("hmget", key("meta"), "quiet", "unsure", "suspect"),
         ("sismember", key("capped"), job.lane),
         ("hget", key("flying"), job.lane),
     )
@@ -53,8 +57,7 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
         reasons.append("no worker is running")
     elif not state.known:
         reasons.append(f"no running worker has the account {job.account} in its settings")
-    if int(float(quiet or 0)) > now_us:
-        reasons.append("the store may have forgotten something: nothing is sent until all claims have been renewed")
+    reasons += _care(suspicion, state, now_us)
     if due_s is not None:
         reasons.append(f"parked for another {due_s:.1f} s")
     if capped:
@@ -65,3 +68,24 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
         reasons.append(f"{rank} jobs are ahead of it in its line")
     behind = 0 if rank is None else max(0, int(length) - int(rank) - 1)
     return Waiting(rank, behind, due_s, tuple(reasons or ["nothing: it is next"]), state.next_s)
+
+
+def _care(suspicion: Sequence[str | None], state: BudgetState, now_us: int) -> Iterator[str]:
+    """What holds back while the store may have forgotten something (`parts/suspect.lua`)."""
+    quiet_us, unsure_us = (int(float(one or 0)) for one in suspicion[:2])
+    if quiet_us > now_us:
+        yield "the store may have forgotten something: nothing is sent until all claims have been renewed"
+    left_s = max((unsure_us / 1e6 + window.length_s - now_us / 1e6 for window in state.windows), default=0.0)
+    if suspicion[2] and unsure_us and left_s > 0:
+        yield (
+            f"the store may have forgotten earlier calls ({suspicion[2]}): until the API's headers have told how many "
+            f"there were, this budget is paced with care, for {left_s:.0f} s at most"
+        )
+
+
+def _result_of(job: Job, partition: Partition) -> Waiting:
+    """A command that was accepted: its result is still to come, to the web process."""
+    overdue_us = partition.one("zscore", partition.key("awaiting"), job.id)
+    left_s = 0.0 if overdue_us is None else max(0.0, (float(overdue_us) - partition.now_us()) / 1e6)
+    reason = f"the result of the command, which the other side reports to us within {left_s:.0f} s"
+    return Waiting(None, 0, left_s, (reason,), None)

@@ -43,7 +43,7 @@ class Acknowledger:
         fate = message.fate or self._undecided(card)
         try:
             self._tell_patiently(card, fate)
-        except redis.RedisError as error:
+        except Exception as error:
             if is_outage(error):
                 raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
             self._bury_instead(card, fate, error)
@@ -53,7 +53,7 @@ class Acknowledger:
         """Ends a job that never reached a thread. When the store is away its lease lapses instead."""
         try:
             self._tell(card, fate)
-        except redis.RedisError as error:
+        except Exception as error:
             logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)
         self.let_go(card)
 
@@ -93,7 +93,9 @@ class Acknowledger:
             "chain": card.chain,
             "page": page_of(card.job_id),
         }
-        return {"facts": facts, "group": card.group, "sent": card.sent, "probe": card.probe}
+        return {
+            "facts": facts, "group": card.group, "sent": card.sent, "probe": card.probe, "taken": card.taken_us,
+        }  # fmt: skip
 
     def _undecided(self, card: Card) -> Fate:
         settle = unanswered(self._broker.settings.limiter.transit_bound_s) if card.began else refund()
@@ -113,14 +115,15 @@ class Acknowledger:
 
     def _tell(self, card: Card, fate: Fate) -> None:
         status = self._call(card, fate)
-        if status == "missing":
+        if status in ("missing", "forgotten"):
             self._bring_back(card)
             status = self._call(card, fate)
         if status not in ("own", "already"):
             logger.warning("job %s: its answer came after its lease (%s)", card.job_id, status)
 
     def _call(self, card: Card, fate: Fate) -> str:
-        facts = {"id": card.job_id, "lease": card.lease, "group": card.group, "settle": fate.settle, **fate.facts}
+        facts = {"id": card.job_id, "lease": card.lease, "group": card.group, "taken": card.taken_us}
+        facts |= {"settle": fate.settle, **fate.facts}
         if fate.successors:
             facts["successors"] = [successor for successor, _ in fate.successors]
         blobs: list[str | bytes] = [fate.evidence, fate.result, *(blob for _, blob in fate.successors)]
@@ -129,6 +132,7 @@ class Acknowledger:
 
     def _bring_back(self, card: Card) -> None:
         broker = self._broker
+        broker.hello()  # an emptied store knows no windows to charge either
         entry = {"lease": card.lease, "id": card.job_id, "full": self.full_record(card)}
         facts = {
             "worker": broker.worker_id,
@@ -138,11 +142,11 @@ class Acknowledger:
         }
         broker.scripts("renew", facts, card.encoded)
 
-    def _bury_instead(self, card: Card, fate: Fate, error: redis.RedisError) -> None:
+    def _bury_instead(self, card: Card, fate: Fate, error: Exception) -> None:
         """A decision the store refuses for good: say at least that, with what is known; else let the lease lapse."""
         logger.error("job %s: the store refused its %s: %s", card.job_id, fate.decision, str(error)[:300])
         instead = internal(f"the store refused its {fate.decision}: {str(error)[:200]}", fate.settle, fate.evidence)
         try:
             self._call(card, instead)
-        except redis.RedisError:
+        except Exception:
             logger.exception("job %s: could not be buried either; its lease will lapse", card.job_id)

@@ -7,6 +7,8 @@ jobs is `taking.py`, ending them `acknowledging.py`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import socket
@@ -142,13 +144,24 @@ class PacelineBroker(Broker):
         """The message of a card. What cannot be read is buried here: dramatiq would strand it."""
         try:
             message = Message.decode(card.encoded)
+            known = message.actor_name in self.actors
         except (DecodeError, ValueError, TypeError, KeyError) as error:
-            self.ending.end(card, internal(f"its message cannot be read ({type(error).__name__})", refund()))
+            self.ending.end(card, self._unreadable(card, error))
             return None
-        if message.actor_name not in self.actors:
+        if not known:
             self.ending.end(card, _unknown_operation(message.actor_name))
             return None
         return JobMessage(message, card)
+
+    def _unreadable(self, card: Card, error: Exception) -> Fate:
+        """A dead letter whose evidence tells the message apart from others without repeating what may be personal."""
+        said = f"its message cannot be read ({type(error).__name__})"
+        digest = {"length": len(card.encoded), "sha256": hashlib.sha256(card.encoded).hexdigest()}
+        record = {
+            "event": "internal", "at": self.clock.utcnow().isoformat(), "job": card.job_id, "worker": self.worker_id,
+            "account": card.account, "operation": card.operation, "why": said, "message": digest,
+        }  # fmt: skip
+        return internal(said, refund(), json.dumps(record, separators=(",", ":")))
 
     def hello(self) -> int:
         """Registers this process and its settings; returns the store's time (µs)."""

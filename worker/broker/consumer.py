@@ -39,8 +39,7 @@ class JobConsumer(Consumer):
         """Jobs that never started: the same place in line, the permit back, nothing counted."""
         for message in messages:
             if isinstance(message, JobMessage):
-                message.fate = Fate("park", refund(), {"wait": 0, "attempt": 0})
-                self._broker.acknowledge(message)
+                self._broker.ending.end(message.card, Fate("park", refund(), {"wait": 0, "attempt": 0}))
 
     def close(self) -> None:
         """Nothing to close: claims and connections belong to the process."""

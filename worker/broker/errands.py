@@ -1,7 +1,7 @@
 """Broker: what a worker process does besides its jobs, on the beat of its renewals.
 
-Promise: short, bounded, and never in the way of a job. Scope: noticing changed credentials, retention, a poke for the
-outbox.
+Promise: short, bounded, and never in the way of a job. Scope: noticing changed credentials, retention, commands
+whose result never came, a poke for the outbox.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from worker.fail.command_result import unheard
 from worker.observe.alerts import Outbox
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
         if beats % SWEEP_EVERY == 0:
             broker.scripts("sweep", {"dead_us": broker.settings.fail.dead_ttl_s * 1_000_000})
 
+    def bury_the_unheard() -> None:
+        if broker.scripts("unheard", {"why": unheard()}):
+            outbox.poke()
+
     def poke_outbox() -> None:
         if broker.outbox_waits:
             outbox.poke()
 
-    return [notice_changed_credentials, sweep, poke_outbox]
+    return [notice_changed_credentials, sweep, bury_the_unheard, poke_outbox]

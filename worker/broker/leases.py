@@ -8,6 +8,7 @@ died. Scope: renewal and the errands that share its beat (changed credentials, r
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -37,22 +38,30 @@ class Renewer(threading.Thread):
         self._away = False
 
     def run(self) -> None:
-        parent = os.getppid()
         beat = self._broker.settings.broker.renew_s
         waited = 0.0
         while not self._leaving.wait(min(PARENT_EVERY_S, beat)):
-            if os.getppid() != parent:
-                logger.error("the master process is gone; this worker leaves")
-                os.kill(os.getpid(), signal.SIGTERM)
-                parent = os.getppid()
+            self._leave_with_master()
             waited += min(PARENT_EVERY_S, beat)
             if waited >= beat - 0.001:
                 waited = 0.0
                 self._renew_once()
                 self._run_errands()
+            elif self._away:  # whoever comes back first takes lapsed claims back: that should be their holder
+                self._renew_once()
 
     def stop(self) -> None:
         self._leaving.set()
+
+    def _leave_with_master(self) -> None:
+        """SIGKILL of dramatiq's master would otherwise leave an orphan that goes on taking jobs. One that drains
+        already must not hear of it again: dramatiq takes a second order for impatience.
+        """
+        master = multiprocessing.parent_process()
+        if master is not None and os.getppid() != master.pid and not self._broker.threads.draining:
+            self._broker.threads.drain()
+            logger.error("the master process is gone; this worker leaves")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _run_errands(self) -> None:
         for errand in self._errands:
@@ -83,6 +92,7 @@ class Renewer(threading.Thread):
             if answer == "lost":
                 self._drop(card, "somebody else has it now")
         if unknown:
+            self._broker.hello()  # an emptied store knows no windows to charge either
             again = self._call([self._full(card) for card in unknown], [card.encoded for card in unknown])
             for card, answer in zip(unknown, again, strict=True):
                 logger.warning("job %s: the store had forgotten its claim; %s", card.job_id, answer)

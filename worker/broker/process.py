@@ -1,23 +1,25 @@
 """Broker: the life of a worker process, from boot to drain, as dramatiq's middleware hooks.
 
 Promise: threads are counted before the first job is taken; a process that stops takes nothing more, keeps its claims
-alive until its last call is over, and leaves when its master dies. Scope: starting and stopping; the parts it starts
-have their own modules.
+alive until its last call is over, and leaves when its master dies (`leases.py` watches). Scope: starting and stopping;
+the parts it starts have their own modules.
 """
 
 from __future__ import annotations
 
-import ctypes
 import signal
-import sys
+import time
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import redis
 from dramatiq import Broker, MessageProxy, Middleware
 
 from worker.broker.bell import Bell
 from worker.broker.card import JobMessage
 from worker.broker.errands import errands_of
 from worker.broker.leases import Renewer
+from worker.leaving import EXIT_UNREACHABLE, leave
 from worker.observe.alerts import Outbox, Sink
 from worker.store.connection import connect
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from worker.broker.broker import PacelineBroker
 
-PR_SET_PDEATHSIG = 1
+ONE_ORDER_S = 3.0
+LAST_WORDS_S = 2.0
 LAST_ALERTS_S = 3.0  # a process that leaves waits this long for its outbox; what is left, another process hands over
 
 
@@ -41,9 +44,7 @@ class ProcessMiddleware(Middleware):
         self._outbox: Outbox | None = None
 
     def after_process_boot(self, broker: Broker) -> None:
-        """Leave when the master dies: SIGKILL of it would otherwise leave an orphan that goes on taking jobs."""
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        hear_one_order_once()
 
     def before_worker_boot(self, broker: PacelineBroker, worker: Worker) -> None:  # type: ignore[override]
         broker.threads.total = worker.worker_threads
@@ -53,7 +54,10 @@ class ProcessMiddleware(Middleware):
         )
         self._outbox = Outbox(broker, self._sinks)
         self._renewer = Renewer(broker, errands_of(broker, self._outbox))
-        broker.hello()
+        try:
+            broker.hello()
+        except redis.RedisError as error:  # it was there a moment ago, when `main.py` looked at it
+            leave(EXIT_UNREACHABLE, [f"the store went away while this process started ({type(error).__name__})."])
         self._bell.start()
         self._outbox.start()
         self._renewer.start()
@@ -67,10 +71,14 @@ class ProcessMiddleware(Middleware):
     after_nack = after_ack
 
     def before_worker_shutdown(self, broker: PacelineBroker, worker: Any) -> None:  # type: ignore[override]
-        """dramatiq stops threads before consumers: without this the consumer would hoard jobs that nobody runs."""
+        """dramatiq stops threads before consumers: without this the consumer would hoard jobs that nobody runs. Its own
+        waiting counts the time of each thread once more for every thread after it, and leaves calls behind that end
+        late; so they are waited for here. What is still in hand after that cannot reach the store.
+        """
         broker.threads.drain()
         if self._bell is not None:
             self._bell.stop()
+        broker.threads.wait_until_idle(broker.settings.deliver.total_deadline_s + LAST_WORDS_S)
 
     def after_worker_shutdown(self, broker: PacelineBroker, worker: Any) -> None:  # type: ignore[override]
         broker.threads.stop()
@@ -80,3 +88,23 @@ class ProcessMiddleware(Middleware):
             self._outbox.stop()
             self._outbox.join(LAST_ALERTS_S)
         broker.farewell()
+
+
+def hear_one_order_once() -> None:
+    """A platform that signals every process of a group, while the master passes its signal on, gives one order twice.
+    dramatiq would take the second for impatience and drop the calls in flight; a real second order comes later.
+    """
+    first: float | None = None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        stop = signal.getsignal(number)
+        if not callable(stop):
+            continue
+
+        def heard(number: int, frame: FrameType | None, stop: Any = stop) -> None:
+            nonlocal first
+            now = time.monotonic()
+            if first is None or now - first > ONE_ORDER_S:
+                first = now if first is None else first
+                stop(number, frame)
+
+        signal.signal(number, heard)

@@ -14,7 +14,6 @@ import redis
 
 from worker.broker.card import Card, read_card
 from worker.store.connection import Line
-from worker.store.scripts import Scripts
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -30,7 +29,7 @@ class Taker:
     def __init__(self, broker: PacelineBroker) -> None:
         self._broker = broker
         self._line = Line(broker.client)
-        self._scripts = Scripts(self._line.client, broker.keys, broker.scripts.clock_us)
+        self._scripts = broker.scripts.over(self._line.client)
         self._nonce: str | None = None
         self._clock: tuple[int, float] | None = None  # the server's µs and our boot-time clock just before we asked
         self._away = False

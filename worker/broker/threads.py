@@ -95,6 +95,11 @@ class Threads:
             self.stopped = True
             self._condition.notify_all()
 
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Waits until no job is in hand; False after `timeout_s`."""
+        with self._condition:
+            return self._condition.wait_for(lambda: not self._held, timeout_s)
+
     def wait_to_look(self, timeout_s: float) -> bool:
         """Waits until it is time to look and a thread is free; False after `timeout_s`, or when draining."""
         until = self._monotonic() + timeout_s

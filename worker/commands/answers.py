@@ -1,7 +1,7 @@
 """Commands: one call as an answer: what it is, where it stands, what happened to it, what came of it.
 
 Promise: the pages of a list answer as one. Text shows parameters, evidence and results masked; a result is given as
-it came only to the program that waited for it. Scope: wording.
+it came only to the program that waited for it. Scope: wording; the story is told by `timeline.py`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from typing import Any
 
 from worker.accept.jobs import Chain, Job, merged, page_items
 from worker.accept.waiting import Waiting, waiting_for
-from worker.commands.output import facts, span, times, utc, when
+from worker.commands.output import as_json, facts, many, times, when
 from worker.commands.session import Session
+from worker.commands.timeline import timeline
 
 PREVIEW = 300
+OF_A_PAGE = ("page", "chain")
 
 
 def summary(session: Session, chain: Chain, *, masked: bool) -> dict[str, Any]:
     """A call for programs: one object, with the merged result."""
-    job = chain.current
     items, result = _result(session, chain, masked)
-    return times(job.as_dict()) | {
+    whole = chain.current.as_dict() | {"created_us": chain.jobs[0].created_us} | _sums(chain)
+    return {name: value for name, value in times(whole).items() if name not in OF_A_PAGE} | {
         "id": chain.id,
         "state": chain.state,
         "pages": len(chain.jobs) + chain.gone,
@@ -29,6 +31,7 @@ def summary(session: Session, chain: Chain, *, masked: bool) -> dict[str, Any]:
         "items": items,
         "jobs": [page.id for page in chain.jobs],
         "result": result,
+        "command_result": session.jobs.heard(chain.current, masked=masked),
     }
 
 
@@ -38,8 +41,12 @@ def details(session: Session, chain: Chain) -> dict[str, Any]:
     return (
         summary(session, chain, masked=True)
         | session.jobs.params(chain.jobs[0])
-        | {"waiting": waiting.as_dict() if waiting else None, "evidence": list(_evidence(session, chain))}
+        | {"waiting": waiting.as_dict() if waiting else None, "evidence": _evidence(session, chain)}
     )
+
+
+def _sums(chain: Chain) -> dict[str, int]:
+    return {name: sum(getattr(job, name) for job in chain.jobs) for name in ("attempts", "runs", "crashes", "redrives")}
 
 
 def _result(session: Session, chain: Chain, masked: bool) -> tuple[int | None, Any]:
@@ -51,24 +58,33 @@ def _waiting(session: Session, chain: Chain) -> Waiting | None:
     return waiting_for(chain.current, session.partition, session.limiter, session.holds)
 
 
-def _evidence(session: Session, chain: Chain) -> Iterator[dict[str, Any]]:
-    for job in chain.jobs:
-        for record in session.jobs.evidence(job):
-            yield {"job": job.id} | record
+def _evidence(session: Session, chain: Chain) -> list[dict[str, Any]]:
+    return [{"job": job.id} | record for job in chain.jobs for record in session.jobs.evidence(job)]
 
 
 def one_line(session: Session, chain: Chain) -> str:
-    """A call that has ended, in one line."""
+    """A call, in one line: how it ended, or that it has not."""
     job = chain.current
     said = f"{chain.id} {chain.state}"
     if chain.state == "done":
-        pages = len(chain.jobs) + chain.gone
         items = _items(session, chain)
-        if items is not None:
-            said += f", {items} items on {pages} {'page' if pages == 1 else 'pages'}"
-    elif job.error_class:
-        said += f": {job.error_class} {job.code}".rstrip() + (f" ({job.why})" if job.why else "")
+        pages = len(chain.jobs) + chain.gone
+        return said if items is None else f"{said}, {many(items, 'item')} on {many(pages, 'page')}"
+    if job.error_class:
+        said += f": {died_of(job)}" + (f" ({job.why})" if job.why and job.why != job.error_class else "")
     return said
+
+
+def died_of(job: Job) -> str:
+    """Class and code, without saying the same twice."""
+    same = job.code in (job.error_class, "")
+    return job.error_class or job.state if same else f"{job.error_class} {job.code}"
+
+
+def reasons(session: Session, chain: Chain) -> tuple[str, ...]:
+    """What it waits for; nothing when it does not."""
+    waiting = _waiting(session, chain)
+    return waiting.reasons if waiting else ()
 
 
 def _items(session: Session, chain: Chain) -> int | None:
@@ -80,81 +96,70 @@ def report(session: Session, chain: Chain) -> Iterator[str]:
     """A call for people, line by line."""
     job = chain.current
     pages = len(chain.jobs) + chain.gone
-    waiting = _waiting(session, chain)
-    asked = session.jobs.params(chain.jobs[0])
     yield from facts(
         (
             ("job", chain.id),
             ("state", chain.state + (", discarded" if job.discarded else "")),
-            ("operation", f"{job.operation} ({'repeatable' if job.repeatable else 'must not be repeated'})"),
-            ("account", job.account),
+            *identity(job),
             ("budget", job.budget),
             ("priority", job.priority),
             ("pages", f"{chain.done} of {pages} done" if pages > 1 else None),
             ("items", _items(session, chain)),
             ("created", when(chain.jobs[0].created_us)),
-            ("deadline", None if job.ended else when(job.deadline_us)),
+            ("deadline", None if job.ended or job.state == "awaiting" else when(job.deadline_us)),
             ("ended", when(job.ended_us) if job.ended else None),
-            (
-                "attempts",
-                f"{job.attempts} counted, {job.runs} sent" + (f", {job.crashes} crashed" if job.crashes else ""),
-            ),
-            ("sent again", f"{job.redrives} times" if job.redrives else None),
-            ("died of", f"{job.error_class} {job.code}".strip() if job.state == "dead" else None),
+            *efforts(session, _sums(chain)),
+            ("died of", died_of(job) if job.state == "dead" else None),
             ("because", job.why),
             ("problem", job.problem),
-            ("parameters", asked.get("params")),
-            ("body", asked.get("body")),
+            *asked(session, chain.jobs[0]),
             ("result", _preview(session, chain)),
+            ("command result", session.jobs.heard(job)),
         )
     )
+    waiting = _waiting(session, chain)
     if waiting is not None:
-        yield from waiting_lines(job, waiting)
+        yield from _waiting_lines(job, waiting)
     yield from timeline(_evidence(session, chain))
+    if job.state == "dead":
+        yield from ("", f"`dlq show {job.id}` says what can safely be done.")
+
+
+def identity(job: Job) -> tuple[tuple[str, str], ...]:
+    """What it is, and for whom."""
+    repeatable = "repeatable" if job.repeatable else "must not be repeated"
+    return ("operation", f"{job.operation} ({repeatable})"), ("account", job.account)
+
+
+def efforts(session: Session, sums: dict[str, int]) -> tuple[tuple[str, str | None], ...]:
+    """How often it was sent, what that used up, and how often people sent it again."""
+    said = many(sums["runs"], "time") if sums["runs"] else "not yet"
+    if sums["attempts"]:
+        said += f"; {sums['attempts']} of {many(session.settings.fail.attempts, 'attempt')} used up"
+    if sums["crashes"]:
+        said += f"; {many(sums['crashes'], 'worker')} crashed with it"
+    redriven = f"{many(sums['redrives'], 'time')} by people" if sums["redrives"] else None
+    return ("sent", said), ("sent again", redriven)
+
+
+def asked(session: Session, job: Job) -> tuple[tuple[str, Any], ...]:
+    """What it was asked with, masked."""
+    given = session.jobs.params(job)
+    return ("parameters", given.get("params")), ("body", given.get("body"))
 
 
 def _preview(session: Session, chain: Chain) -> str | None:
     if chain.state != "done":
         return None
-    text = str(_result(session, chain, masked=True)[1])
+    text = as_json(_result(session, chain, masked=True)[1])
     return text if len(text) <= PREVIEW else f"{text[:PREVIEW]}… ({len(text)} characters)"
 
 
-def waiting_lines(job: Job, waiting: Waiting) -> Iterator[str]:
+def _waiting_lines(job: Job, waiting: Waiting) -> Iterator[str]:
     """Its place, and what it waits for."""
     yield ""
     if waiting.ahead is not None:
         place = waiting.ahead + 1
-        yield f"place {place} of {place + waiting.behind} in its line ({job.lane}, {job.priority})"
+        yield f"place {place} of {place + waiting.behind} in its line ({job.account} {job.operation}, {job.priority})"
     for reason in waiting.reasons:
         yield f"waits for: {reason}"
-
-
-def timeline(evidence: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """What happened, a line each."""
-    for number, record in enumerate(evidence):
-        if number == 0:
-            yield ""
-            yield "what happened:"
-        at = record.get("at") or utc(int(float(record.get("at_us") or 0))) or ""
-        yield f"  {at}  {_event(record)}"
-
-
-def _event(record: dict[str, Any]) -> str:
-    if "outcome" not in record:
-        known = (record.get("event", "?"), record.get("class"), record.get("why"), record.get("reason"))
-        said = " ".join(str(one) for one in known if one)
-        return said + (f" by {record['by']}" if record.get("by") else "")
-    outcome = record["outcome"]
-    response = record.get("response") or {}
-    failure = record.get("failure") or {}
-    answer = f"HTTP {response['status']}" if response.get("status") else failure.get("kind", "no answer")
-    said = f"attempt {record.get('attempt', '?')}: {answer} in {record.get('latency_ms', 0):.0f} ms"
-    said += f", {outcome.get('class')} {outcome.get('code') or ''}".rstrip()
-    if outcome.get("message"):
-        said += f" ({outcome['message']})"
-    said += f" -> {record.get('decision')}"
-    if record.get("wait_s"):
-        said += f", again in {span(record['wait_s'])}"
-    request_id = (record.get("ids") or {}).get("request_id")
-    return said + (f" [{request_id}]" if request_id else "")

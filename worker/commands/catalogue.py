@@ -6,17 +6,20 @@ Promise: these are the catalogue and the table that the workers go by, not descr
 from __future__ import annotations
 
 import json
+import shlex
 
 import click
 
 from worker.accept.operation import Operation, find, operations
 from worker.commands.output import emit, facts, line, span, table
+from worker.commands.schema import fields
 from worker.commands.session import Session, with_session
 from worker.commands.values import json_option
+from worker.errors import NotFound, Refused
 from worker.fail.policy import as_table
 
 
-@click.command("operations")
+@click.command("operations", short_help="List what can be asked for; show one with an example.")
 @click.argument("name", required=False)
 @json_option
 @with_session
@@ -24,22 +27,26 @@ def operations_command(session: Session, name: str | None, as_json: bool) -> Non
     """List the operations; with NAME, show one with its parameters and an example to copy."""
     session.load_catalogue()
     if name is not None:
-        _one(find(name), as_json)
+        try:
+            _one(session, find(name), as_json)
+        except Refused as error:
+            raise NotFound(str(error)) from None
     elif as_json:
         for operation in operations.values():
             emit(operation.describe())
     else:
         table(
-            ("operation", "method", "path", "budget", "priority", "repeatable", "deadline"),
+            ("operation", "budget", "priority", "repeatable", "deadline", "method", "path", "why"),
             (
                 (
                     row.name,
-                    row.method,
-                    row.path,
                     row.budget,
                     row.priority,
-                    f"{'yes' if row.repeatable else 'NO'}: {row.why}",
+                    "yes" if row.repeatable else "NO",
                     span(session.settings.fail.deadlines.get(row.name, row.deadline_s)),
+                    row.method,
+                    row.path,
+                    row.why,
                 )
                 for row in operations.values()
             ),
@@ -47,15 +54,10 @@ def operations_command(session: Session, name: str | None, as_json: bool) -> Non
         )
 
 
-def _one(row: Operation, as_json: bool) -> None:
+def _one(session: Session, row: Operation, as_json: bool) -> None:
     if as_json:
         emit(row.describe() | {"schema": row.json_schema()})
         return
-    params, body = row.example
-    account = "hub:IN-ABC" if row.api == "hub" else "stellantis:fleet-1"
-    words = [f"python -m worker enqueue {row.name} --account {account}", f"--params '{json.dumps(params)}'"]
-    if body is not None:
-        words.append(f"--body '{json.dumps(body)}'")
     shown = (
         ("operation", row.name),
         ("request", f"{row.method} {row.path}"),
@@ -66,12 +68,30 @@ def _one(row: Operation, as_json: bool) -> None:
         ("role", row.role),
         ("reconciled by", row.reconcile),
         ("described in", row.doc),
-        ("path parameters", ", ".join(row.path_names)),
-        ("query parameters", ", ".join(row.query_names)),
-        ("example", " ".join(words)),
     )
     for text in facts(shown):
         line(text)
+    schema = row.json_schema()
+    for part in ("params", "body"):
+        found = list(fields(schema[part]))
+        if found:
+            line()
+            columns = (f"--{part}", "", "form", "meaning")
+            table(columns, found, empty="")
+    line()
+    line(f"example: {_example(session, row)}")
+
+
+def _example(session: Session, row: Operation) -> str:
+    """A command to copy, with the first configured account that may make the call."""
+    usual = {"hub": "hub:IN-CPO" if row.role == "CPO" else "hub:IN-ABC"}.get(row.api, "stellantis:fleet-1")
+    fitting = (one.name for one in session.accounts.values() if one.api == row.api and row.role in (None, one.role))
+    account = next(fitting, usual)
+    params, body = row.example
+    words = ["python -m worker enqueue", row.name, "--account", account]
+    words += ["--params", shlex.quote(json.dumps(params))] if params else []
+    words += ["--body", shlex.quote(json.dumps(body))] if body is not None else []
+    return " ".join(words)
 
 
 @click.command("policy")

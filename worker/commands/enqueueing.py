@@ -12,7 +12,7 @@ import click
 
 from worker.accept.enqueue import Accepted, Wanted
 from worker.accept.envelope import PRIORITIES
-from worker.commands.output import Exit, emit, line, say
+from worker.commands.output import Exit, emit, line, many, say
 from worker.commands.session import Session, with_session
 from worker.commands.values import JSON_TEXT, LENGTH, NUMBER, json_option, read_json
 from worker.commands.watching import Watch
@@ -22,7 +22,7 @@ from worker.store.partition import chunks
 
 @click.command("enqueue")
 @click.argument("operation")
-@click.option("--account", required=True, metavar="A", help="The account that makes the call, such as hub:IN-ABC.")
+@click.option("--account", required=True, metavar="A", help="The account that calls, such as hub:IN-ABC.")
 @click.option(
     "--params", type=JSON_TEXT, default="{}", metavar="JSON", help="Path and query parameters; @FILE reads them."
 )
@@ -55,6 +55,8 @@ def enqueue_command(
 
     In --params, --body and --key, {n} is replaced by the running number.
     """
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout: expected --wait beside it, got none; add it")
     session.load_catalogue()
     wanted = _series(operation, account, params, body, priority, key, deadline)
     if key is not None and count > 1 and NUMBER not in key:
@@ -75,7 +77,7 @@ def enqueue_command(
     except PacelineError as error:
         if not stored:
             raise
-        say(f"{error} Accepted were the first {stored} of {count} calls.")
+        say(f"{error} Accepted were the first {stored} of {many(count, 'call')}.")
         return Exit.PARTLY
     return Watch(session, as_json).until_ended(accepted, timeout) if wait else Exit.DONE
 

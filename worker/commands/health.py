@@ -10,7 +10,7 @@ from collections import Counter
 import click
 
 from settings import SettingsError
-from worker.commands.output import Exit, ago, emit, line, say, table, times
+from worker.commands.output import Exit, ago, emit, line, many, say, table, times
 from worker.commands.session import Session, with_session
 from worker.commands.values import json_option
 from worker.doctor import Doctor, Finding
@@ -20,7 +20,7 @@ from worker.store.keys import Keys
 from worker.store.partition import Partition
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Look at settings, store, clock and credentials.")
 @click.option("--offline", is_flag=True, help="Ask no API; look at settings and store alone.")
 @json_option
 @with_session
@@ -28,14 +28,14 @@ def doctor_command(session: Session, offline: bool, as_json: bool) -> int:
     """Look at settings, store, clock, certificates, and whether each account's credential is accepted.
 
     Each account makes one cheap call, which counts in its windows. Exit code 0: well, or warnings only. 1: something
-    fails. 3: the store or an API cannot be reached.
+    fails. 2: the settings are wrong. 3: the store cannot be used, or an API cannot be reached.
     """
 
     def tell(finding: Finding) -> Finding:
         if as_json:
             emit(finding.as_dict())
         else:
-            line(f"{finding.level:4}  {finding.about}: {finding.said}")
+            line(f"{finding.level:4}  {finding.about:18}  {finding.said}")
         return finding
 
     try:
@@ -43,22 +43,31 @@ def doctor_command(session: Session, offline: bool, as_json: bool) -> int:
     except SettingsError as error:
         for problem in error.problems:
             tell(Finding("fail", "settings", problem))
-        return Exit.FAILED
+        return Exit.USAGE
     try:
         url = session.address
     except StoreUnavailable as error:
-        tell(Finding("fail", "store", f"{error}.", unreachable=True))
+        tell(Finding("fail", "store", str(error), unreachable=True))
         return Exit.UNREACHABLE
     # Not the session's client: a store that will not do is a finding here, not an error.
-    partition = Partition(connect(url), Keys(settings.partition))
-    findings = [tell(one) for one in Doctor(settings, session.credentials, partition, url).look(call=not offline)]
+    with connect(url) as client:
+        partition = Partition(client, Keys(settings.partition))
+        findings = [tell(one) for one in Doctor(settings, session.credentials, partition, url).look(call=not offline)]
+    return _conclude(findings)
+
+
+def _conclude(findings: list[Finding]) -> int:
     failed = [one for one in findings if one.level == "fail"]
+    warned = sum(one.level == "warn" for one in findings)
+    verdict = f"{len(failed)} of {many(len(findings), 'finding')} {'fails' if len(failed) == 1 else 'fail'}"
+    say((verdict if failed else "all is well") + (f", {many(warned, 'warning')}" if warned else "") + ".")
     if not failed:
         return Exit.DONE
-    return Exit.UNREACHABLE if all(one.unreachable for one in failed) else Exit.FAILED
+    unusable = any(one.about == "store" for one in failed) or all(one.unreachable for one in failed)
+    return Exit.UNREACHABLE if unusable else Exit.FAILED
 
 
-@click.command("workers")
+@click.command("workers", short_help="List the worker processes that live.")
 @json_option
 @with_session
 def workers_command(session: Session, as_json: bool) -> None:
@@ -95,4 +104,5 @@ def workers_command(session: Session, as_json: bool) -> None:
         empty="no worker is running; `dramatiq worker.main:broker tasks` starts one",
     )  # fmt: skip
     if rows:
-        say(f"{len(rows)} processes, {sum(int(str(row['threads'])) for row in rows)} threads")
+        threads = sum(int(str(row["threads"])) for row in rows)
+        say(f"{many(len(rows), 'process', 'processes')}, {many(threads, 'thread')}.")

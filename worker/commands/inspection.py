@@ -8,20 +8,21 @@ from __future__ import annotations
 import click
 
 from worker.accept.jobs import LISTED
-from worker.commands.answers import details, report
+from worker.commands.answers import details, died_of, report
 from worker.commands.output import Exit, ago, emit, line, say, table, times
 from worker.commands.session import Session, with_session
+from worker.commands.tree import Tree
 from worker.commands.values import LENGTH, json_option, lane_options, who
 from worker.commands.watching import Watch
 from worker.errors import NotFound
 
 
-@click.group("jobs")
+@click.group("jobs", cls=Tree)
 def jobs() -> None:
     """Look at calls, wait for them, cancel them."""
 
 
-@jobs.command("show")
+@jobs.command("show", short_help="Show a call: where it stands, what happened to it.")
 @click.argument("job_id", metavar="ID")
 @json_option
 @with_session
@@ -36,7 +37,7 @@ def show_command(session: Session, job_id: str, as_json: bool) -> None:
         line(text)
 
 
-@jobs.command("wait")
+@jobs.command("wait", short_help="Wait until calls have ended; get their results.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--timeout", type=LENGTH, metavar="60s", help="How long at most.")
 @json_option
@@ -82,7 +83,7 @@ def _cancel(session: Session, job_id: str, reason: str, as_json: bool) -> Exit:
     return Exit.DONE if good else Exit.FAILED
 
 
-@jobs.command("list")
+@jobs.command("list", short_help="List jobs that run, wait, are dead or expired.")
 @click.option("--state", "states", multiple=True, metavar="S", help=f"One of {', '.join(LISTED)}; may be given again.")
 @lane_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="N")
@@ -91,20 +92,23 @@ def _cancel(session: Session, job_id: str, reason: str, as_json: bool) -> Exit:
 def list_command(
     session: Session, states: tuple[str, ...], account: str | None, operation: str | None, limit: int, as_json: bool
 ) -> None:
-    """List jobs that run or wait (by default), are dead or expired. Done ones are kept by id alone."""
-    found = session.jobs.list(states or ("running", "waiting"), account, operation, limit)
+    """List jobs that run or wait (by default), are dead or expired. Done ones are kept by id alone.
+
+    `awaiting` are commands that were accepted and whose result is still to come.
+    """
+    found = session.jobs.list(states or ("running", "awaiting", "waiting"), account, operation, limit)
     if as_json:
         for job in found:
             emit(times(job.as_dict()))
         return
     table(
-        ("job", "state", "operation", "account", "priority", "created", "attempts", "last error"),
+        ("job", "state", "operation", "account", "priority", "created", "sent", "last error"),
         (
             (
-                job.id, job.state, job.operation, job.account, job.priority, ago(job.created_us), job.attempts,
-                f"{job.error_class} {job.code}".strip(),
+                job.id, job.state, job.operation, job.account, job.priority, ago(job.created_us), job.runs,
+                died_of(job) if job.error_class else None,
             )
             for job in found
         ),
-        empty="no job is in such a state",
+        empty=f"no job is {' or '.join(states or ('running', 'awaiting', 'waiting'))}",
     )  # fmt: skip

@@ -9,18 +9,19 @@ import click
 
 from worker.commands.output import ago, emit, line, say, span, table, times, utc
 from worker.commands.session import Session, with_session
+from worker.commands.tree import Tree
 from worker.commands.values import json_option, lane_options, who
 from worker.limiter.holds import Hold, scope_of
 from worker.limiter.lanes import Lane
 from worker.store.connection import shown
 
 
-@click.group("lanes")
+@click.group("lanes", cls=Tree)
 def lanes() -> None:
     """Look at the lanes, in which jobs wait; stop and release them."""
 
 
-@lanes.command("list")
+@lanes.command("list", short_help="List every lane: who waits, what is held, budgets.")
 @lane_options
 @click.option("--busy", is_flag=True, help="Only lanes in which something waits, runs or is held.")
 @json_option
@@ -52,7 +53,8 @@ def list_command(session: Session, account: str | None, operation: str | None, b
         empty=f"no lane has ever held a job in the store at {shown(session.address)}",
     )
     for hold in holds.values():
-        say(_words(hold))
+        if account is None or f":{account}" in hold.scope:
+            say(_words(hold))
 
 
 def _row(lane: Lane) -> tuple[object, ...]:
@@ -65,7 +67,7 @@ def _row(lane: Lane) -> tuple[object, ...]:
         None if lane.oldest_s is None else span(lane.oldest_s),
         f"{lane.hold.cause} by {lane.hold.by}" if lane.hold else None,
         f"{lane.budget}: {lane.state.words()}",
-        lane.state.next_words(),
+        "after release" if lane.hold else lane.state.next_words(),
     )
 
 
@@ -82,7 +84,7 @@ a lane: account and operation  hub:IN-ABC hub.start_session
 or a budget of an account      hub:IN-ABC commands"""
 
 
-@lanes.command("hold", epilog=SCOPE)
+@lanes.command("hold", short_help="Stop an account, a lane or a budget.", epilog=SCOPE)
 @click.argument("scope", nargs=-1, required=True)
 @click.option("--reason", default="", help="Why; shown wherever the hold is shown.")
 @json_option

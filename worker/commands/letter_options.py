@@ -1,6 +1,7 @@
 """Commands: the filters that all commands on dead letters share.
 
-Promise: the same options mean the same letters wherever they stand. Scope: reading them.
+Promise: the same options mean the same letters wherever they stand; a command offers only piles that it can work on.
+Scope: reading them.
 """
 
 from __future__ import annotations
@@ -16,31 +17,37 @@ from worker.fail.dead_letter import Filter, Which
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+LIMIT = click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N letters.")
+ALL = click.option("--all", "everything", is_flag=True, help="No filter: every letter of the pile.")
+NARROWING = (
+    click.option("--since", type=LENGTH, metavar="2h", help="Only letters that died within this time."),
+    click.option("--problem", metavar="P", help="Only letters of this problem; see `dlq problems`."),
+    click.option("--class", "error_class", metavar="C", help="Only letters of this class, such as not_found."),
+    click.option("--operation", metavar="O", help="Only letters of this operation."),
+    click.option("--account", metavar="A", help="Only letters of this account."),
+)
+PILES = {
+    "expired": click.option("--expired", is_flag=True, help="Jobs never sent: their deadline passed in the line."),
+    "discarded": click.option("--discarded", is_flag=True, help="Letters that were set aside."),
+}
 
-def filter_options(function: F) -> F:
-    """`--account --operation --class --problem --since --limit`, and which pile."""
-    for option in (
-        click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N letters."),
-        click.option("--all", "everything", is_flag=True, help="No filter: every letter of the pile."),
-        click.option(
-            "--expired", is_flag=True, help="Jobs that were never sent: their deadline passed while they waited."
-        ),
-        click.option("--discarded", is_flag=True, help="Letters that were set aside."),
-        click.option("--since", type=LENGTH, metavar="2h", help="Only letters that died within this time."),
-        click.option("--problem", metavar="P", help="Only letters of this problem; see `dlq problems`."),
-        click.option("--class", "error_class", metavar="C", help="Only letters of this class, such as not_found."),
-        click.option("--operation", metavar="O", help="Only letters of this operation."),
-        click.option("--account", metavar="A", help="Only letters of this account."),
-    ):
-        function = option(function)
-    return function
+
+def filter_options(*piles: str) -> Callable[[F], F]:
+    """`--account --operation --class --problem --since --limit`, and which pile if there is a choice."""
+
+    def build(function: F) -> F:
+        for option in (LIMIT, *(PILES[pile] for pile in piles), *NARROWING):
+            function = option(function)
+        return function
+
+    return build
 
 
 def wanted_from(session: Session, options: dict[str, Any]) -> Filter:
     """The filter behind the options; its time range is fixed from here on."""
-    if options["discarded"] and options["expired"]:
-        raise click.UsageError("--discarded, --expired: expected one of them at most, got both")
-    which: Which = "discarded" if options["discarded"] else "expired" if options["expired"] else "dead"
+    if options.get("discarded") and options.get("expired"):
+        raise click.UsageError("expected --discarded or --expired, got both; leave one out")
+    which: Which = "discarded" if options.get("discarded") else "expired" if options.get("expired") else "dead"
     now_us = session.partition.now_us()
     since: float | None = options["since"]
     return Filter(

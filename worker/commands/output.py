@@ -1,24 +1,26 @@
-"""Commands: how answers look. Tables on a terminal, plain aligned columns elsewhere, JSON where it is asked for.
+"""Commands: how answers look. Tables that fit the terminal, JSON where it is asked for.
 
-Promise: nothing that came from outside can move the cursor or colour the screen; a table is never cut off where a
-program reads it. Scope: form.
+Promise: nothing that came from outside can move the cursor or colour the screen; nothing is cut off, and no id is ever
+broken in two. Scope: form.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 ABSENT = "-"
+GAP = 2
+INDENT = "    "
 
 
 class Exit(IntEnum):
@@ -33,6 +35,10 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class ReaderGone(Exception):
+    """Whoever reads our output has seen enough. Not an OSError: click would end the process with 1."""
+
+
 def say(text: str) -> None:
     """Talk: one line on standard error."""
     print(f"paceline: {clean(text)}", file=sys.stderr, flush=True)
@@ -40,12 +46,19 @@ def say(text: str) -> None:
 
 def emit(value: Any) -> None:
     """One JSON value on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str) + "\n")
+    _write(as_json(value))
 
 
 def line(text: str = "") -> None:
     """One line of an answer."""
-    sys.stdout.write(clean(text) + "\n")
+    _write(clean(text))
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
@@ -53,29 +66,37 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> 
     cells = [[cell(value) for value in row] for row in rows]
     if not cells:
         say(empty)
-    elif sys.stdout.isatty():
-        _rich(columns, cells)
-    else:
-        _plain(columns, cells)
+        return
+    terminal = sys.stdout.isatty()
+    head, *body = laid_out(columns, cells, shutil.get_terminal_size().columns if terminal else None)
+    _write(click.style(head, bold=True) if terminal else head)
+    for text in body:
+        _write(text)
 
 
-def _rich(columns: Sequence[str], cells: list[list[str]]) -> None:
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in cells:
-        shown.add_row(*(Text(value) for value in row))
-    Console(file=sys.stdout).print(shown)
-
-
-def _plain(columns: Sequence[str], cells: list[list[str]]) -> None:
+def laid_out(columns: Sequence[str], cells: list[list[str]], width: int | None) -> list[str]:
+    """Lines of a table. What does not fit into `width` follows each row as `name: value`; nothing is cut or folded."""
     widths = [max(len(column), *(len(row[at]) for row in cells)) for at, column in enumerate(columns)]
+    fit = len(columns)
+    while width is not None and fit > 1 and sum(widths[:fit]) + GAP * (fit - 1) > width:
+        fit -= 1
+    lines = []
     for row in [list(columns), *cells]:
-        line("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+        lines.append((" " * GAP).join(value.ljust(widths[at]) for at, value in enumerate(row[:fit])).rstrip())
+        rest = [f"{name}: {value}" for name, value in zip(columns[fit:], row[fit:], strict=True) if value != ABSENT]
+        if rest and width is not None and len(lines) > 1:
+            lines += textwrap.wrap("; ".join(rest), width, initial_indent=INDENT, subsequent_indent=INDENT)
+    return lines
 
 
 def cell(value: Any) -> str:
-    return ABSENT if value is None or value == "" else clean(str(value))
+    if value is None or value == "":
+        return ABSENT
+    return clean(as_json(value) if isinstance(value, dict | list) else str(value))
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def clean(text: str) -> str:
@@ -98,7 +119,7 @@ def utc(us: int) -> str | None:
 
 
 def ago(us: int) -> str | None:
-    """How long ago a time of the store was, with the time itself."""
+    """How long ago a time of the store was, or how long it is until then."""
     if not us:
         return None
     seconds = time.time() - us / 1e6
@@ -114,9 +135,14 @@ def span(seconds: float | None) -> str:
     if seconds is None:
         return ABSENT
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
+        if seconds >= 2 * size or seconds == size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """Such as `1 letter`, `2 letters`."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def times(record: dict[str, Any]) -> dict[str, Any]:

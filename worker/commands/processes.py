@@ -14,7 +14,12 @@ from worker.errors import Refused
 UNTOUCHED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-@click.command("demo", context_settings=UNTOUCHED, add_help_option=False)
+@click.command(
+    "demo",
+    short_help="Run the whole thing against simulated APIs.",
+    context_settings=UNTOUCHED,
+    add_help_option=False,
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def demo_command(words: tuple[str, ...]) -> int:
     """Run the whole thing against both APIs, simulated on this machine."""

@@ -18,7 +18,7 @@ from settings import Account, Settings, load
 from worker.accept.enqueue import Enqueuer
 from worker.accept.jobs import Jobs
 from worker.deliver.credentials import Credentials
-from worker.errors import Refused
+from worker.errors import Refused, StoreUnavailable
 from worker.fail.dead_letter import DeadLetters
 from worker.fail.problem import Problems
 from worker.limiter.holds import Holds
@@ -26,7 +26,7 @@ from worker.limiter.lanes import Lanes
 from worker.limiter.limiter import Limiter
 from worker.main import store_url
 from worker.observe.redact import Redactor
-from worker.store.connection import check_store, connect, shown
+from worker.store.connection import check_rights, check_store, connect, shown
 from worker.store.keys import Keys
 from worker.store.partition import Partition
 from worker.store.scripts import Scripts
@@ -44,6 +44,8 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
         if self._server is not None:
             self._server.stop()
 
@@ -79,7 +81,12 @@ class Session:
     def client(self) -> redis.Redis:
         """A client of a store that has been looked at. Raises `StoreUnavailable`."""
         client = connect(self.address)
-        check_store(client, shown(self.address))
+        try:
+            check_store(client, shown(self.address))
+            check_rights(Scripts(client, self._keys), shown(self.address))
+        except StoreUnavailable:
+            client.close()
+            raise
         return client
 
     @cached_property

@@ -26,6 +26,8 @@ from worker.deliver.watched_file import WatchedFile
 from worker.errors import Refused
 
 KEPT_OLD = 64
+TELLING = 12
+"""A client id of fewer characters may be an ordinary word: it is masked as a field, not in every text."""
 LOOK_EVERY_S = 1.0
 HASH_ROUNDS = 20_000
 """A password may be guessable; a version is shown, so testing guesses against it must cost something."""
@@ -101,6 +103,11 @@ class Held:
 
     def values(self) -> list[str]:
         return [self.secret.value, *([self.upcoming.value] if self.upcoming else [])]
+
+    def identifiers(self) -> list[str]:
+        source = self.source
+        known = [source.client_id] if isinstance(source, Subscription) else []
+        return [value for value in known if len(value) >= TELLING and value not in source.account]
 
     def headers(self) -> dict[str, str]:
         if isinstance(self.source, Party):
@@ -208,7 +215,9 @@ class Credentials:
 
     def _all_shapes(self) -> Iterator[str]:
         yield from self._always
-        current = [value for held in self._held.values() for value in (*held.values(), held.basic())]
+        current = [
+            value for held in self._held.values() for value in (*held.values(), held.basic(), *held.identifiers())
+        ]
         for value in (*self._old, *current):
             yield from shapes(value) if value else ()
 

@@ -17,6 +17,7 @@ A pooled connection that the peer has closed looks idle until it is written to; 
 this module says so instead of trying again. Calls that must not be repeated therefore ask for a fresh connection.
 """
 
+import atexit
 import json
 import logging
 import os
@@ -113,6 +114,10 @@ class _Doors:
             known[1].close_idle()
         return made
 
+    def close_idle(self) -> None:
+        for _, transport in list(self._open.values()):
+            transport.close_idle()
+
 
 _doors = _Doors()
 
@@ -124,6 +129,8 @@ def _forget_doors() -> None:
 
 # A forked child must not speak on its parent's connections.
 os.register_at_fork(after_in_child=_forget_doors)
+# The other side need not find out by itself that this process has gone.
+atexit.register(lambda: _doors.close_idle())
 
 
 def send(

@@ -4,7 +4,6 @@ Promise: every response, failure and crash is exactly one member of `ALL`, and e
 `worker/fail/policy.py`. An outcome carries what the fate is decided on and what a person needs to read; it never
 carries a request, a header or a secret. The scope ends at meaning: which class a response has is said by `hub.py`
 and `stellantis.py`, what happens then by the policy.
-
 Outcomes are exceptions because dramatiq hands a failed call to its middleware as one. Their fields cannot be
 changed after construction, so a middleware cannot quietly turn one fate into another, and they survive pickling.
 """
@@ -180,6 +179,12 @@ class CommandUnsupported(_NotExecuted):
     error_class = "command_unsupported"
 
 
+class CommandFailed(_NotExecuted):
+    """A command was accepted, and its result says that it was not carried out."""
+
+    error_class = "command_failed"
+
+
 class CommandTimeout(Outcome):
     """A command was accepted and its result did not come in time."""
 
@@ -286,9 +291,9 @@ class Expired(_NotExecuted):
 ALL: tuple[type[Outcome], ...] = (
     Success, RateLimited, CredentialRefused, NotFoundRemote, WrongPath, GenericError, Malformed, RoleRefused,
     RemoteTrouble, ReceiverNotConnected, UnknownReceiver, Undocumented, AuthorizationUnknown, CommandRejected,
-    CommandUnsupported, CommandTimeout, Undelivered, InvalidRequest, AccessRefused, NoData, UnknownId, ServerTrouble,
-    ConsentNeeded, NeverSent, CertificateTrouble, OutcomeUnknown, Redirected, TooLate, Fenced, Crashed, Internal,
-    Expired,
+    CommandUnsupported, CommandFailed, CommandTimeout, Undelivered, InvalidRequest, AccessRefused, NoData, UnknownId,
+    ServerTrouble, ConsentNeeded, NeverSent, CertificateTrouble, OutcomeUnknown, Redirected, TooLate, Fenced, Crashed,
+    Internal, Expired,
 )  # fmt: skip
 """Every outcome there is."""
 

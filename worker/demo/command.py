@@ -1,28 +1,34 @@
 """Demo: `python -m worker demo`: plays, checks, prints, and says by its exit code whether the claims were kept.
 
-Promise: 0 when every claim was kept, else 1. Without a terminal, or with DEMO_EXIT=1, it ends by itself; on a terminal
-it stays up until Ctrl-C. Scope: the order of things.
+Promise: 0 when every claim was kept, 1 when not, 130 when it was interrupted before that was known. Without a
+terminal, or with DEMO_EXIT=1, it ends by itself; on a terminal it stays up until Ctrl-C. Scope: the order of things.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import redis
 from rich.console import Console
 
 from settings.surroundings import surroundings
 from worker.demo import claims, ending, record
+from worker.demo.show import Show
 from worker.demo.stage import Stage
 from worker.demo.story import Story
 from worker.demo.supervisor import stop_all
-from worker.demo.table import Show
 from worker.demo.watch import Watch
 from worker.errors import PacelineError
 
-WIDTH_WITHOUT_TERMINAL = 132
+WIDTH_WITHOUT_TERMINAL = 120
+INTERRUPTED = 130
+HASTE_S = 2.0
+"""What a worker is given to end after Ctrl-C: nobody needs its calls any more."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,12 +42,25 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.check:
         return check_again(arguments.check, console)
     try:
-        return perform(console)
+        with signals_as_interrupts():
+            return perform(console)
     except KeyboardInterrupt:
-        console.print("Interrupted; everything has been stopped.")
-    except (PacelineError, RuntimeError) as error:
+        console.print("Interrupted; every process has been ended.", highlight=False)
+        return INTERRUPTED
+    except (PacelineError, RuntimeError, OSError, redis.RedisError) as error:
         console.print(f"The demo broke off: {error}", style="red", markup=False, soft_wrap=True)
-    return 1
+        return 1
+
+
+@contextlib.contextmanager
+def signals_as_interrupts() -> Iterator[None]:
+    """A terminal that is closed, or a polite request to end, is like Ctrl-C."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_again(folder: Path, console: Console) -> int:
@@ -59,32 +78,38 @@ def perform(console: Console) -> int:
     """One run. Leaving the stage ends every process."""
     stays = console.is_terminal and surroundings().get("DEMO_EXIT", "") in ("", "0")
     begun = time.monotonic()
-    console.print("Starting a store, a sandbox with both APIs, and two workers by the Procfile's line…", highlight=False)
+    console.print(
+        "Starting a store, a sandbox with both APIs, and two workers by the Procfile's line…", highlight=False
+    )
     with Stage() as stage:
-        console.print(f"{stage.store.version}; everything of this run is in {ending.shown_path(stage.folder)}", highlight=False)
-        watch = Watch(stage)
-        secrets = set(stage.credentials.secrets())
-        with Show(watch, console) as show:
-            story = Story(stage, show.say, show.title)
-            story.play()
-        found = judged(stage, story, secrets, console, keep_workers=stays)
-        console.print(f"It took {time.monotonic() - begun:.0f} s.", highlight=False)
-        ending.print_way_around(stage.folder, stays, console)
-        if stays:
-            stay(watch, console)
+        try:
+            console.print(f"{stage.store.version}; this run is kept in {ending.shown(stage.folder)}", highlight=False)
+            found = play(stage, console, stays, begun)
+            if stays:
+                stay(Watch(stage), console)
+        except KeyboardInterrupt:
+            console.print("Stopping…")
+            stage.grace_s = HASTE_S
+            raise
     return 0 if all(claim.kept for claim in found) else 1
 
 
-def judged(stage: Stage, story: Story, secrets: set[str], console: Console, keep_workers: bool) -> list[claims.Claim]:
-    """The record, saved, and the verdict over it as it can be read from there."""
-    if not keep_workers:
+def play(stage: Stage, console: Console, stays: bool, begun: float) -> list[claims.Claim]:
+    """The story, its record, and the verdict over that record as it can be read again later."""
+    secrets = set(stage.credentials.secrets())
+    with Show(Watch(stage), console) as show:
+        story = Story(stage, show.say, show.title)
+        story.play()
+    if not stays:
         stop_all(stage.workers)
     everything = record.gather(stage, story.noted, secrets | set(stage.credentials.secrets()))
     record.save(stage.folder, everything)
-    everything = json.loads(json.dumps(everything))
+    everything = record.read(stage.folder)
     found = claims.check(everything)
     ending.print_windows(everything, console)
-    ending.print_claims(found, console)
+    ending.print_alerts(everything, console)
+    ending.print_claims(found, console, time.monotonic() - begun)
+    ending.print_way_around(stage.folder, stays, console)
     return found
 
 
@@ -92,7 +117,7 @@ def stay(watch: Watch, console: Console) -> None:
     """The table, until Ctrl-C."""
     console.print("\nStaying up; Ctrl-C ends it.", style="bold")
     try:
-        with Show(watch, console):
+        with Show(watch, console, "Paceline: both APIs and both workers are up; Ctrl-C ends them"):
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:

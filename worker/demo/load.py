@@ -15,6 +15,7 @@ from worker.accept.operation import operations
 from worker.demo.scenery import CPO, EMSP, FLEET, OTHER_FLEET
 
 STATUS = "stellantis.b2b.get_vehicle_status"
+TELEMETRY = "stellantis.b2b.get_vehicle_telemetry"
 TRIPS = "stellantis.b2b.list_vehicle_trips"
 VEHICLES = "stellantis.b2b.list_vehicles"
 REMOTE = "stellantis.b2b.send_remote"
@@ -38,10 +39,17 @@ def reads(count: int, account: str = FLEET, kind: str = "VEH", priority: str = "
     return [call(STATUS, account, vid=car(n % 130 + 1, kind), priority_=priority) for n in range(count)]
 
 
+def slow_reads() -> list[Wanted]:
+    """More than one worker has threads for, in two lanes because of the cap on each: both workers get some."""
+    cars = [car(n, "SLOW") for n in range(1, 7)]
+    return [call(name, FLEET, vid=vid, priority_="urgent") for vid in cars for name in (STATUS, TELEMETRY)]
+
+
 def authorizations(count: int, kind: str = "APP", deadline_s: float = 90.0) -> list[Wanted]:
     """Questions to the hub whether a driver may charge."""
     return [
-        call(AUTHORIZE, EMSP, token_uid=f"{kind}-{n:04d}", priority_="normal", deadline_s_=deadline_s) for n in range(count)
+        call(AUTHORIZE, EMSP, token_uid=f"{kind}-{n:04d}", priority_="normal", deadline_s_=deadline_s)
+        for n in range(count)
     ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.demo.stage import Stage
+from worker.observe.wording import title_of
 
 FILE = "record.json"
 JOB_FIELDS = ("op", "acct", "api", "state", "repeat", "prio", "err", "code", "fp", "runs", "redrives")
@@ -32,7 +33,7 @@ def gather(stage: Stage, noted: dict[str, Any], secrets: set[str]) -> dict[str, 
         "alerts": _alerts(stage),
         "told": _told(stage.folder),
     }
-    found["secrets"] = _leaks(stage.folder, secrets)
+    found["secrets"] = _leaks(stage.folder, json.dumps(found), secrets)
     return found
 
 
@@ -57,26 +58,36 @@ def _alerts(stage: Stage) -> dict[str, dict[str, Any]]:
     keys: Any = stage.client.zrange(stage.keys("alerts"), 0, -1)
     found = {key.decode(): stage.hash("alert", key.decode()) for key in keys}
     return {
-        key: {"state": one["state"], "opened": int(one["gen"]), "count": int(one["count"]), **_subject(one)}
+        key: {
+            "state": one["state"],
+            "opened": int(one["gen"]),
+            "opened_us": int(float(one["opened"])),
+            "count": int(one["count"]),
+            "title": title_of(key, json.loads(one.get("facts", "{}"))),
+        }
         for key, one in found.items()
     }
 
 
-def _subject(alert: dict[str, str]) -> dict[str, str]:
-    facts = json.loads(alert.get("facts", "{}"))
-    return {name: str(facts.get(name, "")) for name in ("kind", "account", "operation", "class", "code")}
-
-
 def _told(folder: Path) -> list[str]:
     """Keys of alerts as they were handed over, one for each time."""
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
-    events = [json.loads(line) for line in lines if line.startswith("{")]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.jsonl"))]
+    events = [_event(line) for text in texts for line in text.splitlines()]
     return [event["key"] for event in events if event.get("event") == "alert" and event.get("change") == "opened"]
 
 
-def _leaks(folder: Path, secrets: set[str]) -> dict[str, Any]:
-    """Where a secret can be read: in the workers' logs, and in all that was ever written to the store."""
+def _event(line: str) -> dict[str, Any]:
+    """A line of the log; a worker that was killed may have left half of one."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _leaks(folder: Path, record: str, secrets: set[str]) -> dict[str, Any]:
+    """Where a secret can be read: in the workers' logs, in all that was ever written to the store, in the record."""
     files = [*folder.glob("worker-*"), *(folder / "store").rglob("*.aof"), *(folder / "store").rglob("*.log")]
-    contents = {path: path.read_bytes() for path in files}
-    leaks = [path.name for path, content in contents.items() if any(secret.encode() in content for secret in secrets)]
-    return {"found_in": leaks, "looked_for": len(secrets), "files": len(files), "bytes": sum(map(len, contents.values()))}
+    contents = {path.name: path.read_bytes() for path in files} | {FILE: record.encode()}
+    leaks = [name for name, content in contents.items() if any(secret.encode() in content for secret in secrets)]
+    return {"found_in": leaks, "looked_for": len(secrets), "bytes": sum(map(len, contents.values()))}

@@ -21,7 +21,7 @@ LIMITS: dict[str, tuple[int, float]] = {
 LATENCY = {"hub": {"median_ms": 40, "p95_ms": 90}, "stellantis": {"median_ms": 50, "p95_ms": 120}}
 NOBODY_LISTENS = "http://127.0.0.1:9"
 LEASE_S = 3.0
-CALL_S = 8.0
+CALL_S = 10.0
 """Longer than a lease and the time to notice its end: an answer that comes after that must still be heard."""
 
 ENVIRONMENT = {

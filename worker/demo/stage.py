@@ -6,11 +6,13 @@ Scope: setting up, striking, and asking the store; what happens in between is th
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from worker.accept.enqueue import Enqueuer, Wanted
 from worker.accept.operation import operations
 from worker.deliver.credentials import Credentials
 from worker.demo import scenery
-from worker.demo.supervisor import ROOT, Process, procfile_line, stop_all
+from worker.demo.supervisor import GRACE_S, ROOT, Process, procfile_line, stop_all
 from worker.sandbox.process import SandboxProcess
 from worker.store.connection import connect
 from worker.store.embedded import EmbeddedServer
@@ -29,6 +31,7 @@ from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
 WORKERS = 2
+READY_AFTER_S = 60.0
 KEPT_S = 86_400.0
 
 
@@ -37,6 +40,7 @@ class Stage:
 
     def __enter__(self) -> Stage:
         self._exits = ExitStack()
+        self.grace_s = GRACE_S
         try:
             self._set_up()
         except BaseException:
@@ -48,6 +52,7 @@ class Stage:
         self._exits.close()
 
     def _set_up(self) -> None:
+        self.workers: list[Process] = []
         self.folder = private_folder(ROOT / "var" / "demo")
         self.token_file = self.folder / "hub-token"
         self.environment_file = self.folder / "environment"
@@ -71,19 +76,23 @@ class Stage:
     def _start_workers(self, environ: dict[str, str]) -> None:
         line = procfile_line("worker")
         self.workers = [Process(f"worker-{n + 1}", line, environ, self.folder) for n in range(WORKERS)]
-        self._exits.callback(stop_all, self.workers)
+        self._exits.callback(lambda: stop_all(self.workers, self.grace_s))
         for worker in self.workers:
             worker.start()
-        self.wait(lambda: len(self.living()) == WORKERS, 30.0, "both workers have said hello")
+        self.wait(lambda: len(self.living()) == WORKERS, READY_AFTER_S, "both workers have said hello")
 
-    def wait(self, true: Any, timeout_s: float, what: str) -> None:
-        """Until it is true. A worker that ends meanwhile, or a time that is over, ends the demo."""
+    def wait(self, true: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Until it is true; a time that is over ends the demo."""
         if not self.becomes(true, timeout_s):
             raise RuntimeError(f"waited {timeout_s:g} s in vain until {what}; the logs are in {self.folder}")
 
-    def becomes(self, true: Any, timeout_s: float) -> bool:
+    def becomes(self, true: Callable[[], bool], timeout_s: float) -> bool:
+        """Whether it is true in time. A worker that ends although nobody killed it ends the demo."""
         deadline = time.monotonic() + timeout_s
         while not true():
+            for worker in self.workers:
+                if worker.state != "killed" and worker.ended() is not None:
+                    raise RuntimeError(f"{worker.name} ended with code {worker.ended()}; its logs are in {self.folder}")
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.03)
@@ -96,6 +105,12 @@ class Stage:
         ids = [accepted.job_id for accepted in self._enqueuer.enqueue_many(wanted)]
         self.jobs |= dict(zip(ids, wanted, strict=True))
         return ids
+
+    def write_token(self, token: str) -> None:
+        """The eMSP's token, replaced in one step, as whoever manages secrets would."""
+        renewed = self.token_file.with_suffix(".new")
+        renewed.write_text(token, encoding="ascii")
+        renewed.replace(self.token_file)
 
     def all_jobs(self) -> dict[str, tuple[str, str]]:
         """Every job there is with its account and operation: those asked for, and the pages that followed them."""
@@ -111,8 +126,15 @@ class Stage:
 
     # -- asking the store ----------------------------------------------------------------------------------------------
 
-    def state(self, job: str) -> str:
-        return self.text("job", job, field="state")
+    def states(self, jobs: list[str]) -> list[str]:
+        """Read together, in one moment."""
+        pipe = self.client.pipeline(transaction=True)
+        for job in jobs:
+            pipe.hget(self.keys("job", job), "state")
+        return [state.decode() if state else "" for state in pipe.execute()]
+
+    def waiting(self, jobs: list[str]) -> list[str]:
+        return [job for job, state in zip(jobs, self.states(jobs), strict=True) if state == "waiting"]
 
     def text(self, name: str, *parts: str, field: str) -> str:
         found: Any = self.client.hget(self.keys(name, *parts), field)
@@ -146,8 +168,20 @@ def private_folder(above: Path) -> Path:
     """A new folder that nobody else may read; those of yesterday go."""
     above.mkdir(parents=True, exist_ok=True)
     for old in above.iterdir():
-        if old.is_dir() and time.time() - old.stat().st_mtime > KEPT_S:
+        if old.is_dir() and time.time() - old.stat().st_mtime > KEPT_S and not in_use(old):
             shutil.rmtree(old, ignore_errors=True)
     name = tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=above)
     os.chmod(name, 0o700)
     return Path(name)
+
+
+def in_use(folder: Path) -> bool:
+    """Does the store of that run still have a user? Somebody may look around in it, or a demo may have stayed up."""
+    try:
+        with (folder / "store" / "users.lock").open() as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -37,7 +37,10 @@ class Process:
         self.state = "starting"
         self._line = line
         # The Procfile says `dramatiq`: the one beside the interpreter that runs the demo.
-        self._environ = {**environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}"}
+        self._environ = {
+            **environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        }
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,7 +76,8 @@ class Process:
 
     def await_end(self, timeout_s: float) -> int | None:
         """The exit code, or None when it still runs after that time."""
-        assert self._process is not None
+        if self._process is None:
+            return None
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(timeout_s)
         return None
@@ -90,11 +94,10 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
 
-    def end(self, timeout_s: float = 0.0) -> None:
-        """Wait that long for the end, then let the leash end everything in the session."""
+    def end(self) -> None:
+        """At once, with everything in the session, the leash too."""
         if self._process is None:
             return
-        self.await_end(timeout_s)
         self._signal_session(signal.SIGKILL)
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -107,10 +110,14 @@ class Process:
             os.killpg(self.pid, number)
 
 
-def stop_all(processes: list[Process]) -> None:
-    """Ask all, then wait for all."""
-    for process in processes:
-        process.ask_to_stop()
-    deadline = time.monotonic() + GRACE_S
-    for process in processes:
-        process.end(max(0.0, deadline - time.monotonic()))
+def stop_all(processes: list[Process], grace_s: float = GRACE_S) -> None:
+    """Ask all, wait for all; who is not gone by then, or when somebody gets impatient, is ended."""
+    deadline = time.monotonic() + grace_s
+    try:
+        for process in processes:
+            process.ask_to_stop()
+        for process in processes:
+            process.await_end(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            process.end()

@@ -88,7 +88,9 @@ class Chooser:
         except Refused as error:
             why = "the link to the next page is refused"
             return self._bury("undocumented", "bad_page_link", str(error), True, row, why)
-        result = json.dumps({"class": outcome.error_class, "code": outcome.code, "value": outcome.result})
+        # For its caller, so people and places stay in it; a credential of ours is no answer to anything.
+        value = self._redactor.without_secrets(outcome.result)
+        result = json.dumps({"class": outcome.error_class, "code": self._code(outcome), "value": value})
         facts: dict[str, Any] = {"meaning": outcome.error_class}
         if action.alert:
             day = self._clock.utcnow().date().isoformat()
@@ -115,7 +117,7 @@ class Chooser:
             )
             alert = action.last_alert or action.alert
             return self._bury(outcome.error_class, outcome.code, _said(outcome), alert, row, f"{row.sign}; {why}")
-        facts = {"wait": int(wait * 1e6), "attempt": 1, "class": outcome.error_class, "code": outcome.code}
+        facts = {"wait": int(wait * 1e6), "attempt": 1, "class": outcome.error_class, "code": self._code(outcome)}
         return Chosen("park", action.words(), row.sign, facts, wait)
 
     def _park(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
@@ -152,7 +154,8 @@ class Chooser:
         scope = {"account": f"account:{card.account}", "budget": f"budget:{card.group}"}.get(
             action.scope, f"lane:{card.account}|{card.operation}"
         )
-        hold: dict[str, Any] = {"cause": _cause(outcome), "by": "paceline", "reason": row.sign, "code": outcome.code}
+        hold: dict[str, Any] = {"cause": _cause(outcome), "by": "paceline", "reason": row.sign}
+        hold["code"] = self._code(outcome)
         if _cause(outcome) != "refusal":
             hold["every"] = int(self._settings.fail.credential_probe_s * 1e6)
         facts = {
@@ -178,7 +181,8 @@ class Chooser:
 
     def _bury(self, error_class: str, code: str, message: str, alert: bool, row: Row, why: str) -> Chosen:
         said = self._redactor.redact_text(message)
-        facts = {"why": {"class": error_class, "code": code, "message": said, "alert": alert}}
+        shown = self._redactor.redact_text(code)
+        facts = {"why": {"class": error_class, "code": shown, "message": said, "alert": alert}}
         return Chosen("bury", "dead letter" + (" + alert" if alert else ""), why, facts)
 
     def _successors(self, card: Card, attempt: Attempt) -> tuple[tuple[dict[str, Any], bytes], ...]:
@@ -218,6 +222,10 @@ class Chooser:
         windows = account.budgets.get(card.budget, ()) if account else ()
         return max((window.length_us / 1e6 for window in windows), default=3600.0)
 
+    def _code(self, outcome: Outcome) -> str:
+        """As others wrote it, so it may quote anything."""
+        return self._redactor.redact_text(outcome.code)
+
     def _notice(self, key: str, card: Card, outcome: Outcome, row: Row) -> dict[str, str]:
         return {"key": key, "facts": self._facts("notice", card, outcome, row)}
 
@@ -228,7 +236,7 @@ class Chooser:
             "account": card.account,
             "operation": card.operation,
             "class": outcome.error_class,
-            "code": outcome.code,
+            "code": self._code(outcome),
             "job": card.job_id,
             "message": self._redactor.redact_text(_said(outcome)),
             "explanation": row.explanation,

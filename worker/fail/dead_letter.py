@@ -168,7 +168,8 @@ def _known(job: Job, executed: bool | None) -> str:
     if job.state == "expired":
         return "it was never sent: its deadline passed while it waited."
     if executed is None:
-        return "nobody knows whether the other side carried it out."
+        harmless = ", which does no harm: it may be repeated" if job.repeatable else ""
+        return f"nobody knows whether the other side carried it out{harmless}."
     return "the other side answered it." if executed else "the other side did not carry it out."
 
 
@@ -177,11 +178,19 @@ def _safe(job: Job, care: bool) -> str:
     why = f" ({operation.why})" if operation else ""
     if care:
         reconcile = operation.reconcile if operation else None
-        first = f"find out with {reconcile}" if reconcile else "find out from the other side or its support"
+        first = (
+            f"find out with the read {reconcile} (`operations {reconcile}` shows how)"
+            if reconcile
+            else "find out from the other side or its support"
+        )
         return (
             f"{first} what became of it. Only if it was not carried out: "
             f"`dlq redrive {job.id} --even-if-unknown --reason …`; otherwise `dlq discard {job.id}`."
         )
+    if job.discarded:
+        return f"it was set aside: `dlq restore {job.id}` takes that back, then it can be sent again."
+    if job.state == "expired":
+        return f"nothing was sent: `dlq redrive {job.id}` sends it now, with a new deadline, if it is still wanted."
     if job.repeatable:
         return f"it may be sent again at any time{why}: `dlq redrive {job.id}`, once the cause is mended."
     return f"sending it again makes the call anew{why}: `dlq redrive {job.id}` if it is still wanted, else discard it."

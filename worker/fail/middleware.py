@@ -42,6 +42,7 @@ class FateMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         assert isinstance(message, JobMessage)
+        self._redactor.attend(message.kwargs)
         put_in_hand(message)
 
     def after_process_message(
@@ -54,13 +55,15 @@ class FateMiddleware(Middleware):
         except Exception as error:
             logger.exception("job %s: deciding its fate failed", message.card.job_id)
             said = self._redactor.redact_text(f"deciding its fate failed: {type(error).__name__}: {error}")
-            message.fate = internal(said, self._settle(message))
+            message.fate = internal(said, self._settle(message), self._what_is_known(message, said))
+        self._redactor.attend(None)
         if message.fate.decision == "bury":
             message.fail()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         assert isinstance(message, JobMessage)
         put_in_hand(None)
+        self._redactor.attend(None)
         message.fate = internal("another middleware skipped this job", self._settle(message))
         message.fail()
 
@@ -74,16 +77,25 @@ class FateMiddleware(Middleware):
         if attempt is None or not self._is_of(attempt, exception):
             return self._without_attempt(message, exception)
         chosen = self._chooser.choose(message.card, attempt)
+        evidence_of_it = self._recorded(message, attempt, chosen)
+        return Fate(
+            chosen.decision, self._settle(message), chosen.facts, evidence_of_it, chosen.result, chosen.successors
+        )
+
+    def _what_is_known(self, message: JobMessage, said: str) -> str:
+        """The record of a call whose fate could not be chosen; nothing when not even that can be made."""
+        if message.attempt is None:
+            return ""
+        try:
+            return self._recorded(message, message.attempt, Chosen("bury", "dead letter + alert", said))
+        except Exception:
+            logger.exception("job %s: recording its call failed as well", message.card.job_id)
+            return ""
+
+    def _recorded(self, message: JobMessage, attempt: Attempt, chosen: Chosen) -> str:
         record = self._record(message, attempt, chosen)
         log.attempt(record)
-        return Fate(
-            chosen.decision,
-            self._settle(message),
-            chosen.facts,
-            json.dumps(record, separators=(",", ":")),
-            chosen.result,
-            chosen.successors,
-        )
+        return json.dumps(record, separators=(",", ":"))
 
     def _is_of(self, attempt: Attempt, exception: BaseException | None) -> bool:
         """Whether dramatiq's exception is the attempt's own outcome, not one that came on top of it."""
@@ -98,11 +110,12 @@ class FateMiddleware(Middleware):
             said = f"{type(exception).__name__}: {exception}" if exception else "the actor ended without an attempt"
         said = self._redactor.redact_text(said)
         record = {
-            "event": "internal", "at": self._clock.utcnow().isoformat(), "job": message.card.job_id,
+            "at": self._clock.utcnow().isoformat(), "job": message.card.job_id,
             "worker": self.worker, "account": message.card.account, "operation": message.card.operation, "why": said,
         }  # fmt: skip
         log.logger().error("internal", **record)
-        return internal(said, self._settle(message), json.dumps(record))
+        known = self._what_is_known(message, said) or json.dumps({"event": "internal", **record})
+        return internal(said, self._settle(message), known)
 
     def _record(self, message: JobMessage, attempt: Attempt, chosen: Chosen) -> dict[str, Any]:
         card = message.card

@@ -100,7 +100,10 @@ class Redrive:
             return "it is not discarded" if undo else "it is discarded already"
         return _other(answer)
 
-    def _redrive(self, order: Order, job: Job) -> str | None:
+    def objection(self, order: Order, job: Job) -> str | None:
+        """Why this letter would be left alone, as far as can be told without touching it."""
+        if order.verb != "redrive":
+            return None
         if needs_care(job) and not (order.even_if_unknown and order.reason):
             return (
                 "it must not be repeated and nobody knows whether it was carried out; find out first, "
@@ -108,6 +111,11 @@ class Redrive:
             )
         if job.redrives >= ROUNDS and not order.again:
             return f"it was sent again {job.redrives} times and died each time; mend the cause, then say --again"
+        return None
+
+    def _redrive(self, order: Order, job: Job) -> str | None:
+        if refusal := self.objection(order, job):
+            return refusal
         facts: dict[str, Any] = {"id": job.id, "by": order.by, "reason": order.reason, "unknown": order.even_if_unknown}
         if order.priority is not None:
             facts["prio"] = PRIORITIES[order.priority]
@@ -121,4 +129,8 @@ class Redrive:
 
 
 def _other(state: str) -> str:
-    return "it is no longer kept" if state == "missing" else f"it is {state} now"
+    words = {
+        "missing": "it is no longer kept",
+        "expired": "it expired without having been sent; only dead letters are set aside",
+    }
+    return words.get(state, f"it is {state} now")

@@ -225,7 +225,16 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         api="hub",
-        sign="no command result within its timeout",
+        sign="a later command result FAILED, CANCELED_RESERVATION or UNKNOWN_RESERVATION",
+        error_class="command_failed",
+        explanation="Final: the charge point was asked and did not do it, or the reservation is not there.",
+        link=COMMANDS,
+        repeatable=DEAD,
+        unrepeatable=DEAD,
+    ),
+    Row(
+        api="hub",
+        sign="no command result within its timeout, or the result TIMEOUT",
         error_class="command_timeout",
         explanation="The command was accepted and its result never came. It may have been carried out all the same.",
         link=COMMANDS,

@@ -56,7 +56,8 @@ class Holds:
         """Stops a scope. Raises `Conflict` when it is held already."""
         if self._partition.decide("hold", {"scope": scope, "by": by, "reason": reason}) == "already":
             held = self.all().get(scope)
-            raise Conflict(f"{held.words() if held else scope + ' is held'} already; release it first.")
+            who = f" ({held.cause}, by {held.by}{': ' + held.reason if held.reason else ''})" if held else ""
+            raise Conflict(f"{scope} is held already{who}; release it first.")
 
     def release(self, scope: str, by: str, reason: str) -> Hold | None:
         """Ends a hold. What it answers is the hold that stays until one job has tried a refused credential.

@@ -28,9 +28,13 @@ class WindowState:
         """How much of the limit is taken, by whomever."""
         return (self.used + self.foreign) / self.limit if self.limit else 0.0
 
+    def length_words(self) -> str:
+        """Such as `60 s` or `24 h`."""
+        return f"{self.length_s / 3600:g} h" if self.length_s >= 3600 else f"{self.length_s:g} s"
+
     def words(self) -> str:
         """Such as `17/50 in 60 s, 3 by others`."""
-        said = f"{self.used + self.foreign}/{self.limit} in {self.length_s:g} s"
+        said = f"{self.used + self.foreign}/{self.limit} in {self.length_words()}"
         if self.foreign:
             said += f", {self.foreign} by others"
         if self.limit < self.ceiling:

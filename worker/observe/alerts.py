@@ -33,7 +33,8 @@ REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One change of one alert. `facts` are redacted where they were made."""
+    """One change of one alert. `facts`, and the records of the job's last `attempts`, are redacted where they are made.
+    """
 
     key: str
     change: str
@@ -41,11 +42,12 @@ class Alert:
     count: int
     opened_us: int
     facts: dict[str, Any]
+    attempts: tuple[dict[str, Any], ...] = ()
 
     @property
     def member(self) -> str:
         """Its name in the outbox: the same however often it is handed over."""
-        return f"{self.key}#{self.generation}#{self.change}"
+        return f"{self.key}#{self.generation}#{self.opened_us}#{self.change}"
 
     @property
     def fingerprint(self) -> str:
@@ -182,5 +184,6 @@ def _delivered(sink: Sink, alert: Alert) -> bool:
 
 def read_alert(entry: list[bytes]) -> Alert:
     """A change as `alerts.lua` deals it: its name in the outbox, and the alert."""
-    _, key, change, generation, count, opened, facts = (part.decode() for part in entry)
-    return Alert(key, change, int(generation), int(count), int(float(opened)), json.loads(facts))
+    _, key, change, generation, count, opened, facts, *attempts = (part.decode() for part in entry)
+    records = tuple(json.loads(attempt) for attempt in attempts)
+    return Alert(key, change, int(generation), int(count), int(opened), json.loads(facts), records)

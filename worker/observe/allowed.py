@@ -30,7 +30,7 @@ FIELDS = _words(
     # registration and connection
     "version identifier role roles status country_code party_id last_updated token_type whitelist valid currency "
     # paging
-    "total totalpage currentpage no_data "
+    "total totalpage currentpage no_data offset limit date_from date_to pagesize pagetoken indexrange "
     # the state of a car that says nothing of where or whose it is
     "createdat updatedat"
 )

@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from worker.observe.records import redact_records
 from worker.observe.redact import Redactor
 
 LINE_BYTES = 4096
@@ -50,6 +51,7 @@ def configure(level: str, redactor: Redactor, fd: int = 1) -> None:
     """Once per process, before anything is logged."""
     global _lines, _level
     _lines, _level = _Lines(fd), logging.getLevelNamesMapping()[level.upper()]
+    redact_records(redactor)
 
     def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         return {str(name): _redacted(value, redactor) for name, value in event.items()}

@@ -5,25 +5,26 @@ fields are shown only if they are on a list of harmless ones, so a field nobody 
 to a person or a car is masked unless the settings ask to show it. Bodies become a bounded preview with the length
 and SHA-256 of the whole. Scope: masking. Who calls it is in `evidence.py` and `log.py`.
 
-A masked value keeps its last characters (two, or four of a long one), so that a person who knows the value can
-recognise it; a secret keeps none. Values of fewer than four characters cannot be told from ordinary text and are
-masked as fields, not wherever they appear.
+A masked value keeps its last characters, so that a person who knows the value can recognise it; a secret keeps none.
+Values of very few characters cannot be told from ordinary text and are masked as fields, not wherever they appear.
 """
 
-import base64
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from worker.observe import allowed
+from worker.observe.known_secrets import CUT, HIDDEN, KnownSecrets
+from worker.observe.people import VIN, masked, names_in, without_people
 
-HIDDEN = "[hidden]"
+__all__ = ["HIDDEN", "PREVIEW_BYTES", "Redactor"]
+
 PREVIEW_BYTES = 4096
 _WINDOW = 16 * 1024
-_SHORTEST_SECRET = 4
 _HEADER_LIMIT = 1024
 _PERSONAL = "(personal)"
 
@@ -32,9 +33,6 @@ _PERSONAL = "(personal)"
 _SCHEME = re.compile(r"\b(Token|Basic|Bearer)(\s+)(?=\S*[0-9=_]|\S{20})[A-Za-z0-9+/=_.~-]{4,}", re.IGNORECASE)
 _USERINFO = re.compile(r"(://)[^/\s@\"']+@")
 _RESULT_SECRET = re.compile(r"(command-results/[^/\s\"']+/)[^/\s\"'?#]+")
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")
-_VIN = re.compile(r"\b(?=[A-HJ-NPR-Z0-9]{0,16}[0-9])[A-HJ-NPR-Z0-9]{17}\b")
-_PHONE = re.compile(r"\+\d[\d ]{6,16}\d\b")
 _FIELD = re.compile(
     r'"(?P<key>[A-Za-z_][\w.-]{0,60})"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*|\[[^\]\[{}]*\]?)', re.DOTALL
 )
@@ -46,13 +44,15 @@ class Redactor:
     """Masks by the lists in `allowed.py` and by the secrets that `secrets()` names at the time."""
 
     def __init__(self, secrets: Callable[[], Iterable[str]], personal: Literal["mask", "show"] = "mask") -> None:
-        self._secrets = secrets
+        self._known = KnownSecrets(secrets)
         self._show_personal = personal == "show"
-        self._known: frozenset[str] = frozenset()
-        self._given: Iterable[str] | None = None
         self._seen: dict[str, str] = {}
-        self._pattern: re.Pattern[str] | None = None
-        self._longest = 0
+        self._about = threading.local()
+
+    def attend(self, call: Any) -> None:
+        """From now on, on this thread: whoever `call` (parameters and body, or None) names is masked in all texts."""
+        names = set() if self._show_personal else set(names_in(call))
+        self._about.names = sorted(names, key=len, reverse=True)
 
     def redact_text(self, text: str) -> str:
         """Free text: an exception's message, a vendor's words, a log line."""
@@ -70,7 +70,7 @@ class Redactor:
             if key == "authorization":
                 shown[key] = HIDDEN
             elif key in allowed.HEADERS or allowed.HEADER_FAMILIES.match(key):
-                safe = self._link(value) if key in allowed.HEADERS_WITH_URLS else self._text(value[:_HEADER_LIMIT])
+                safe = self._link(value) if key in allowed.HEADERS_WITH_URLS else self._text(_cut(value))
                 shown[key] = f"{shown[key]}, {safe}" if key in shown else safe
         return shown
 
@@ -87,6 +87,11 @@ class Redactor:
             "length": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
+
+    def without_secrets(self, value: Any) -> Any:
+        """A JSON value for its rightful reader: everything but the secrets of the settings."""
+        self._refresh()
+        return self._known.hidden_in_value(value)
 
     def redact_value(self, value: Any, key: str = "") -> Any:
         """A JSON value, field by field; `key` is the name it stands under."""
@@ -111,7 +116,7 @@ class Redactor:
             return self._url(value)
         if name in allowed.FIELDS or (self._show_personal and name):
             return self._text(value) if isinstance(value, str) else value
-        return _masked(self._without_secrets(value)) if isinstance(value, str) else HIDDEN
+        return masked(self._without_secrets(value)) if isinstance(value, str) else HIDDEN
 
     def _preview(self, body: bytes, content_type: str) -> str:
         if not body:
@@ -134,7 +139,7 @@ class Redactor:
         text = body[:_WINDOW].decode("utf-8", "replace")
         if len(body) > _WINDOW:
             # A secret cut in two at the window's edge could not be recognised.
-            text = text[: _WINDOW - self._longest]
+            text = text[: _WINDOW - self._known.longest]
         return self._text(_FIELD.sub(self._field, text))
 
     def _field(self, match: re.Match[str]) -> str:
@@ -146,6 +151,13 @@ class Redactor:
         return f'"{key}": {shown}'
 
     def _text(self, text: str) -> str:
+        text = self._remembered(text)
+        for name in getattr(self._about, "names", ()):
+            if name in text:
+                text = text.replace(name, masked(name))
+        return text
+
+    def _remembered(self, text: str) -> str:
         """Short texts repeat from call to call (hosts, types, words of the table), so what became of them is kept."""
         if len(text) > _REPEATS_UP_TO:
             return self._masked_text(text)
@@ -159,7 +171,7 @@ class Redactor:
     def _masked_text(self, text: str) -> str:
         text = _SCHEME.sub(rf"\1\2{HIDDEN}", self._without_secrets(text))
         text = _RESULT_SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
-        return text if self._show_personal else _without_people(text)
+        return text if self._show_personal else without_people(text)
 
     def _url(self, url: str) -> str:
         try:
@@ -170,14 +182,14 @@ class Redactor:
             return HIDDEN
         netloc = (f"[{host}]" if ":" in host else host) + port
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        shown = [(k, self._text(v[:_HEADER_LIMIT]) if k in allowed.QUERY else HIDDEN) for k, v in pairs]
+        shown = [(k, self._text(_cut(v)) if k in allowed.QUERY else HIDDEN) for k, v in pairs]
         query = urlencode(shown, safe="[]:,…")
         return self._without_secrets(urlunsplit((parts.scheme, netloc, self._path(parts.path), query, "")))
 
     def _link(self, value: str) -> str:
         if "<" not in value:
-            return self._url(value[:_HEADER_LIMIT])
-        return re.sub(r"<([^>]*)>", lambda match: f"<{self._url(match[1])}>", self._text(value[:_HEADER_LIMIT]))
+            return self._url(_cut(value))
+        return re.sub(r"<([^>]*)>", lambda match: f"<{self._url(match[1])}>", self._text(_cut(value)))
 
     def _path(self, path: str) -> str:
         segments = path.split("/")
@@ -185,26 +197,16 @@ class Redactor:
             before = segments[:position]
             if before[-2:-1] == ["command-results"]:
                 segments[position] = HIDDEN
-            elif not self._show_personal and (before[-3:-2] == ["tokens"] or _VIN.search(unquote(segment))):
-                segments[position] = _masked(unquote(segment))
+            elif not self._show_personal and (before[-3:-2] == ["tokens"] or VIN.search(unquote(segment))):
+                segments[position] = masked(unquote(segment))
         return "/".join(segments)
 
     def _without_secrets(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+        return self._known.hidden_in(text)
 
     def _refresh(self) -> None:
-        given = self._secrets()
-        if given is self._given:
-            return  # the very list of the last time: nothing has changed
-        self._given = given if isinstance(given, tuple) else None
-        known = frozenset(given)
-        if known != self._known:
+        if self._known.refresh():
             self._seen.clear()
-            forms = {form for secret in known for form in _forms(secret) if len(form) >= _SHORTEST_SECRET}
-            longest_first = sorted(forms, key=len, reverse=True)
-            self._longest = len(longest_first[0]) if forms else 0
-            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-            self._known = known
 
 
 def _inside(key: str, personal: bool) -> str:
@@ -212,27 +214,5 @@ def _inside(key: str, personal: bool) -> str:
     return _PERSONAL if personal and key.lower() not in allowed.SECRET else key
 
 
-def _forms(secret: str) -> Iterable[str]:
-    """The ways a secret may be written down."""
-    yield secret
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    if len(secret) >= _SHORTEST_SECRET:
-        raw = secret.encode()
-        for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
-            yield encoded.decode()
-            yield encoded.decode().rstrip("=")
-
-
-def _masked(value: str) -> str:
-    kept = 4 if len(value) >= 12 else 2 if len(value) >= 6 else 0
-    return f"…{value[len(value) - kept :]}" if kept else "…"
-
-
-def _without_people(text: str) -> str:
-    patterns = (_EMAIL, _VIN, _PHONE) if "@" in text else (_VIN, _PHONE)
-    for pattern in patterns:
-        text = pattern.sub(lambda match: _masked(match[0]), text)
-    return text
+def _cut(value: str) -> str:
+    return value if len(value) <= _HEADER_LIMIT else value[:_HEADER_LIMIT] + CUT

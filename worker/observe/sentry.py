@@ -27,6 +27,7 @@ from sentry_sdk.utils import BadDsn
 from settings import Settings, SettingsError
 from worker import VERSION
 from worker.observe.alerts import Alert, Sink
+from worker.observe.breadcrumbs import breadcrumbs_of
 from worker.observe.redact import Redactor
 from worker.observe.sentry_transport import Answer, ConfirmingTransport
 
@@ -37,12 +38,18 @@ logger = logging.getLogger("paceline.alerts")
 PATIENCE_S = 4.0
 PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
-TAGS = ("kind", "api", "account", "operation", "class", "code")
+TAGS = {"class": "error_class"} | {name: name for name in ("kind", "api", "account", "operation", "code")}
 # Sentry reads these by its own rules, and they say nothing of a job.
-_NOT_TEXT = frozenset({"event_id", "timestamp", "level", "platform", "sdk"})
+_NOT_TEXT = frozenset({"event_id", "timestamp", "level", "platform", "sdk", "release"})
 
 
-def sentry_sinks(settings: Settings, redactor: Redactor, *, patience_s: float = PATIENCE_S) -> list[Sink]:
+def sentry_sinks(
+    settings: Settings,
+    redactor: Redactor,
+    *,
+    patience_s: float = PATIENCE_S,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> list[Sink]:
     """The sink for Sentry, where one is configured. Raises `SettingsError` for an address its client refuses."""
     dsn = settings.observe.sentry_dsn
     if dsn is None:
@@ -54,7 +61,7 @@ def sentry_sinks(settings: Settings, redactor: Redactor, *, patience_s: float = 
             "PACELINE_OBSERVE__SENTRY_DSN: expected a DSN (https://key@host/123, ending in a number), got other text"
         )
         raise SettingsError([problem]) from None
-    return [SentrySink(settings, redactor, transport)]
+    return [SentrySink(settings, redactor, transport, monotonic)]
 
 
 class SentrySink:
@@ -65,7 +72,7 @@ class SentrySink:
         settings: Settings,
         redactor: Redactor,
         transport: ConfirmingTransport,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float],
     ) -> None:
         self._console_url = settings.observe.console_url
         self._transport = transport
@@ -112,7 +119,6 @@ def options_of(settings: Settings, redactor: Redactor, transport: ConfirmingTran
         "integrations": [],
         "auto_session_tracking": False,
         "send_client_reports": False,
-        "send_default_pii": False,
         "include_local_variables": False,
         "include_source_context": False,
         "attach_stacktrace": False,
@@ -147,34 +153,42 @@ class Censor:
 def event_of(alert: Alert, console_url: str | None) -> Event:
     """The event of one opening. Its id follows from the opening alone, so that handing over again repeats it."""
     facts = alert.facts
-    link = f"{console_url}/problems/{facts['problem']}" if console_url and facts.get("problem") else ""
     details: dict[str, Any] = {
         **{str(name): value for name, value in facts.items() if value not in (None, "")},
         "advice": alert.advice,
         "explanation": alert.explanation,
-        "link": link,
         "alert": alert.key,
         "opening": alert.generation,
         "count": max(alert.count, int(facts.get("count") or 0)),
+        **links_of(alert, console_url),
     }
-    extra: dict[str, object] = {"advice": alert.advice, "link": link} if link else {"advice": alert.advice}
     event: Event = {
         "event_id": event_id_of(alert),
         "level": alert.level,
         "logger": "paceline.alerts",
         "message": alert.title,
         "fingerprint": [alert.fingerprint],
-        "tags": {name: str(facts[name])[:200] for name in TAGS if facts.get(name)},
+        "tags": {tag: str(facts[name])[:200] for name, tag in TAGS.items() if facts.get(name)},
         "contexts": {"alert": {name: value for name, value in details.items() if value != ""}},
-        "extra": extra,
+        "breadcrumbs": {"values": breadcrumbs_of(alert.attempts)},
     }
     if alert.opened_us > 0:
         event["timestamp"] = datetime.fromtimestamp(alert.opened_us / 1e6, UTC)
     return event
 
 
+def links_of(alert: Alert, console_url: str | None) -> dict[str, str]:
+    """The operators' pages of the problem and of the letter that opened it."""
+    if not console_url or not alert.facts.get("problem"):
+        return {}
+    found = {"link": f"{console_url.rstrip('/')}/problems/{alert.facts['problem']}"}
+    if alert.facts.get("job"):
+        found["dead_letter"] = f"{console_url.rstrip('/')}/dead-letters/{alert.facts['job']}"
+    return found
+
+
 def event_id_of(alert: Alert) -> str:
     """32 hex digits. The time of the opening is part of it: a store that was emptied counts from one again, and Sentry
     would take its first alert for one it has had.
     """
-    return hashlib.sha256(f"{alert.member}@{alert.opened_us}".encode()).hexdigest()[:32]
+    return hashlib.sha256(alert.member.encode()).hexdigest()[:32]

@@ -41,6 +41,7 @@ class SandboxProcess(SandboxClient):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,  # where `-m` finds the package, whatever directory the caller is in
+            start_new_session=True,  # Ctrl-C is for the caller; the child ends with its standard input
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -8,6 +8,7 @@ which run of the server it speaks to. Scope ends at the connection; what is said
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from worker.errors import StoreUnavailable
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 3.0
 OLDEST = (7, 0)
+RIGHTS = "~paceline:* +@read +@write +@scripting +@connection +@blocking +info +time +config|get"
 
 _AWAY = (
     RedisConnectionError,
@@ -56,11 +58,12 @@ def is_outage(error: BaseException) -> bool:
 
 def connect(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S, connections: int = 64) -> redis.Redis:
     """A client of the server at `url` (redis, rediss or unix). Opens no connection yet."""
+    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
     return redis.Redis.from_url(
         url,
         socket_timeout=timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_keepalive=True,
+        **keepalive,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
         max_connections=connections,
@@ -103,7 +106,8 @@ def describe_server(client: redis.Redis) -> Server:
     config: dict[str, Any] = {}
     for name in ("maxmemory-policy", "appendfsync"):
         try:
-            config.update(client.config_get(name))
+            shown: Mapping[Any, Any] = client.config_get(name)
+            config.update(shown)
         except ResponseError:  # CONFIG is closed on managed services
             continue
     valkey = info.get("valkey_version")
@@ -148,7 +152,7 @@ def check_store(client: redis.Redis, shown_url: str) -> Server:
         ) from None
     except redis.exceptions.NoPermissionError:
         raise StoreUnavailable(
-            f"the store's user at {shown_url} may not run INFO; allow it INFO, EVALSHA, SCRIPT and the keys paceline:*."
+            f"the store's user at {shown_url} may not run INFO; allow it {RIGHTS}."
         ) from None
     except RedisError as error:
         raise StoreUnavailable(
@@ -157,6 +161,21 @@ def check_store(client: redis.Redis, shown_url: str) -> Server:
     if found := problems_of(server):
         raise StoreUnavailable(" ".join(found))
     return server
+
+
+def check_rights(run: Callable[[str, dict[str, Any]], Any], shown_url: str) -> None:
+    """Runs one decision that changes nothing. `StoreUnavailable` when this user may not, or the server will not."""
+    try:
+        run("running", {"limit": 1})
+    except redis.exceptions.NoPermissionError as error:
+        raise StoreUnavailable(
+            f"the store's user at {shown_url} may not do what is needed ({_reason(error)}); allow it {RIGHTS}."
+        ) from None
+    except RedisError as error:
+        raise StoreUnavailable(
+            f"the store at {shown_url} does not run our scripts ({_reason(error)}); look at its log, or correct "
+            "PACELINE_REDIS_URL."
+        ) from None
 
 
 def _reason(error: RedisError) -> str:

@@ -34,9 +34,10 @@ NAMES: Final[dict[str, KeyName]] = {
     "message": KeyName("msg:%s", "string", "the encoded dramatiq message of a job"),
     "evidence": KeyName("ev:%s", "list", "one JSON record per attempt or event, oldest first"),
     "result": KeyName("res:%s", "string", "JSON result of a job that is done"),
-    "chain": KeyName("chain:%s", "list", "job ids of a chain (pages of one list), in order; absent while it has one page"),
+    "chain": KeyName("chain:%s", "list", "ids of a chain (pages of a list), in order; absent while it has one page"),
     "idempotency": KeyName("key:%s", "string", "job id and payload digest behind a caller's idempotency key"),
     "deadlines": KeyName("deadlines", "zset", "waiting job -> deadline (µs)"),
+    "awaiting": KeyName("awaiting", "zset", "accepted command -> when its result is overdue (µs)"),
     # -- lanes ------------------------------------------------------------------------------------------------------
     "lanes": KeyName("lanes", "set", "every lane that ever held a job: account|operation|budget"),
     "queue": KeyName("q:%s:%s", "zset", "lane, priority: job -> place in line"),
@@ -66,7 +67,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "problem": KeyName("problem:%s", "hash", "dead letters of one cause: api, operation, class, code, count, first"),
     "alert": KeyName("alert:%s", "hash", "one alert: state, generation, facts"),
     "alerts": KeyName("alerts", "zset", "alert -> last change (µs)"),
-    "outbox": KeyName("outbox", "zset", "alert#generation#change -> when to hand it over (µs)"),
+    "outbox": KeyName("outbox", "zset", "alert#generation#opened µs#change -> when to hand it over (µs)"),
     "audit": KeyName("audit", "list", "JSON of every change a person made, newest first"),
 }
 

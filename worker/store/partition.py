@@ -40,9 +40,9 @@ class Partition:
         """The answer to one command."""
         return self.ask(command)[0]
 
-    def decide(self, name: str, facts: Mapping[str, Any]) -> Any:
+    def decide(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
         """Runs a script; its answer as text."""
-        return as_text(self._scripts(name, facts))
+        return as_text(self._scripts(name, facts, *blobs))
 
     def now_us(self) -> int:
         """The store's clock (µs), without moving it."""

@@ -1,7 +1,8 @@
 """Plumbing of the store: loads the decisions in `lua/`, joins them with their shared parts, and runs them.
 
 Promise: one call is one atomic decision; a script the server has forgotten (SCRIPT FLUSH, a new node) is sent whole in
-the very call that runs it, never skipped: loading it first and naming it after could lose to another flush. A part named by `--!include` comes once, after the parts it includes.
+the very call that runs it, never skipped: loading it first and naming it after could lose to another flush. A part that
+`--!include` names comes once, after the parts it includes.
 Scope: text and calls. What is retried, and what an error means, is `connection.py`'s business.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,22 +27,22 @@ _PREAMBLE = "local P = KEYS[1]\nlocal A = cjson.decode(ARGV[2])\n"
 
 
 @cache
-def compose(name: str) -> str:
+def compose(name: str, folder: Path = FOLDER) -> str:
     """The whole text of a decision: shebang, key names, parts in order of need, the decision itself."""
-    text = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    text = (folder / f"{name}.lua").read_text(encoding="utf-8")
     shebang, _, body = text.partition("\n")
     parts: list[str] = []
-    _collect(body, parts, set())
+    _collect(body, parts, set(), folder)
     source = "\n".join([*parts, body])
     return f"{shebang}\n{_PREAMBLE}{lua_names(source)}\n{source}"
 
 
-def _collect(text: str, parts: list[str], seen: set[str]) -> None:
+def _collect(text: str, parts: list[str], seen: set[str], folder: Path) -> None:
     for part in _INCLUDE.findall(text):
         if part not in seen:
             seen.add(part)
-            source = (FOLDER / "parts" / f"{part}.lua").read_text(encoding="utf-8")
-            _collect(source, parts, seen)
+            source = (folder / "parts" / f"{part}.lua").read_text(encoding="utf-8")
+            _collect(source, parts, seen, folder)
             parts.append(source)
 
 
@@ -49,24 +50,31 @@ class Scripts:
     """The decisions, bound to one client and one partition.
 
     `clock_us` is for tests alone: it replaces the server's clock (integer microseconds); `main.py` and the broker
-    refuse it outside the test environment.
+    refuse it outside the test environment. `folder` holds the decisions: tests give one with a rule taken out.
     """
 
-    def __init__(self, client: Redis, keys: Keys, clock_us: Any = None) -> None:
+    def __init__(
+        self, client: Redis, keys: Keys, clock_us: Callable[[], int] | None = None, folder: Path = FOLDER
+    ) -> None:
         self._client = client
         self._keys = keys
+        self._folder = folder
         self.clock_us = clock_us
         self._known: dict[str, tuple[str, str]] = {}  # name -> digest and text
+
+    def over(self, client: Redis) -> Scripts:
+        """The same decisions, over another connection."""
+        return Scripts(client, self._keys, self.clock_us, self._folder)
 
     def __call__(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
         """Run decision `name` with JSON `facts` and opaque `blobs`; returns what its header says."""
         known = self._known.get(name)
         if known is None:
-            text = compose(name)
+            text = compose(name, self._folder)
             digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
             known = self._known[name] = (digest, text)
         clock = "" if self.clock_us is None else str(int(self.clock_us()))
-        words = (1, self._keys.prefix, clock, json.dumps(facts, separators=(",", ":")), *blobs)
+        words: tuple[Any, ...] = (1, self._keys.prefix, clock, json.dumps(facts, separators=(",", ":")), *blobs)
         try:
             return self._client.evalsha(known[0], *words)
         except NoScriptError:

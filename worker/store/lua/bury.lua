@@ -4,10 +4,12 @@
 -- KEYS[1] prefix; ARGV[2] JSON as in parts/ack.lua and {why = {class, code, message, alert}}; ARGV[3] evidence;
 -- ARGV[4] '' ; ARGV[5..] successors. Returns own | waiting | truth | already | superseded | missing
 
+need_ack()
+need_why(A.why)
 local now = read_clock()
 local J = job_read(A.id)
 local status = ack_status(J)
-if status == 'missing' or status == 'already' then return status end
+if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine = ack_open(J, status, now)
 job_note(A.id, ARGV[3])
 if not mine then return status end

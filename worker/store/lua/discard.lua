@@ -11,10 +11,12 @@ if A.undo then
   if not J.disc then return 'already' end
   redis.call('HDEL', k_job(J.id), 'disc')
   redis.call('ZREM', k_discarded(), J.id)
+  redis.call('HINCRBY', k_problem(J.fp), 'open', 1)
 else
   if J.disc then return 'already' end
   redis.call('HSET', k_job(J.id), 'disc', '1')
   redis.call('ZADD', k_discarded(), I(now), J.id)
+  problem_eased(J.fp, now)
 end
 local what = A.undo and 'restored' or 'discarded'
 job_note(J.id, cjson.encode({event = what, at_us = I(now), by = A.by, reason = A.reason}))

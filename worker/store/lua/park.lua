@@ -6,10 +6,20 @@
 -- class, code, hold = {scope, hold, facts}, patience = µs before it is buried with `why`, close = parts/permit.lua, after_hint = bool, notices}; ARGV[3] evidence.
 -- Returns own | waiting | already | superseded | missing | overdue
 
+need_ack()
+if A.patience then need_why(A.why) end
+if A.hold then
+  need_type(A.hold.scope, 'string', 'hold.scope')
+  need_type(A.hold.hold, 'table', 'hold.hold')
+  need_type(A.hold.facts, 'string', 'hold.facts')
+end
+if A.close and not A.close.after and not A.close.nonsense then
+  for _, name in ipairs({'jitter', 'base', 'cap'}) do need_type(A.close[name], 'number', 'close.' .. name) end
+end
 local now = read_clock()
 local J = job_read(A.id)
 local status = ack_status(J)
-if status == 'missing' or status == 'already' then return status end
+if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine, info = ack_open(J, status, now)
 job_note(A.id, ARGV[3])
 local wait = A.wait or 0

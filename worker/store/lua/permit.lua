@@ -7,8 +7,11 @@
 local now = read_clock()
 local windows = load_windows(A.group, now)
 if not windows then return {0, now, -1} end
-local unsure = tonumber(redis.call('HGET', k_meta(), 'unsure') or 0)
-local room, again = budget_room(windows, 0, now, {unsure = unsure, headers = true, mode = A.mode, transit = A.transit_us})
+local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')
+local quiet = tonumber(m[1] or 0)
+if now < quiet then return {0, now, quiet} end
+local doubt = doubt_of(account_of(A.group), tonumber(m[2] or 0), A.mode, A.transit_us)
+local room, again = budget_room(A.group, windows, 0, now, doubt)
 if room <= 0 then return {0, now, again} end
 permits_take(windows, 1)
 local info = {acct = account_of(A.group), group = A.group, at = now, worker = A.worker, win = {}, occ = {}, taken = {}}

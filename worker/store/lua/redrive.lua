@@ -1,24 +1,19 @@
 #!lua
 --!include dead
+--!include facts
 -- A dead letter (or an expired job) goes through its lane again, with its id, at the end of the line.
 -- KEYS[1] prefix; ARGV[2] JSON {id, by, reason, unknown = true to send again a call whose outcome is unknown,
 -- prio = another priority}
 -- returns 'waiting' | 'missing' | 'unknown' (say so explicitly) | 'discarded' (restore it first) | its other state
 
+if A.prio then need_type(A.prio, 'number', 'prio') end
 local now = read_clock()
 local J = job_read(A.id)
 if not J then return 'missing' end
 if J.state ~= 'dead' and J.state ~= 'expired' then return J.state end
 if J.disc then return 'discarded' end
 if J.state == 'dead' and J.err == 'outcome_unknown' and J['repeat'] ~= '1' and not A.unknown then return 'unknown' end
-if J.state == 'dead' then
-  dead_leave(J, now)
-else
-  redis.call('ZREM', k_expired(), J.id)
-  count('expired', -1)
-end
-for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
-if J.key then redis.call('PERSIST', k_idempotency(J.key)) end
+end_undone(J, now)
 if A.prio then
   J.prio = I(A.prio)
   redis.call('HSET', k_job(J.id), 'prio', J.prio)
@@ -27,7 +22,7 @@ job_note(J.id, cjson.encode({event = 'redriven', at_us = I(now), by = A.by, reas
 J.place = I(redis.call('HINCRBY', k_meta(), 'place', 1))
 J.dl = I(now + tonumber(J.dlrel))
 redis.call('HSET', k_job(J.id), 'place', J.place, 'dl', J.dl, 'attempts', '0', 'crashes', '0')
-redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp', 'ended', 'acked', 'last', 'sending', 'why')
+redis.call('HDEL', k_job(J.id), 'acked', 'last', 'sending')
 redis.call('HINCRBY', k_job(J.id), 'redrives', 1)
 job_wait(J, nil, now)
 return 'waiting'

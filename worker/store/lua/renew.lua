@@ -2,6 +2,7 @@
 --!include accept
 --!include lease
 --!include workers
+--!include facts
 -- Extends the named leases. A living worker's memory may be better than the store's: a lease the store has lost is made
 -- again from the full record its worker sends, and a job the store has lost is taken in again, running.
 -- KEYS[1] prefix
@@ -9,6 +10,14 @@
 -- ARGV[3..] messages of the full records, in order
 -- returns {now µs, {one answer per lease}}: 'held' | 'lost' (somebody else's now) | 'unknown' (send the full record)
 
+local full = 2
+for _, entry in ipairs(A.leases) do
+  if entry.full then
+    full = full + 1
+    need_job(entry.full.facts, ARGV[full])
+    need_type(entry.full.group, 'string', 'group')
+  end
+end
 local now = read_clock()
 leases_shift_gap(now, A.lease_us)
 worker_beat(A.worker, now, A.silent_us)
@@ -22,8 +31,11 @@ local function restore(entry, message)
   job_unwait(J, now)
   J.group = entry.full.group
   local windows = load_windows(J.group, now) or {}
-  permits_take(windows, 1)
-  lease_make(entry.lease, J, windows, A.worker, now + A.lease_us, entry.full.probe, now)
+  permit_retake(windows, entry.lease)
+  -- it was taken before anything was lost: its answer proves nothing about what the store has forgotten since
+  local unsure = tonumber(redis.call('HGET', k_meta(), 'unsure') or now)
+  local taken = math.min(now, unsure, entry.full.taken or now)
+  lease_make(entry.lease, J, windows, A.worker, now + A.lease_us, entry.full.probe, taken)
   if entry.full.sent then redis.call('HSET', k_job(J.id), 'sending', '1') end
   return 'held'
 end

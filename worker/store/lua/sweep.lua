@@ -9,6 +9,7 @@ for _, id in ipairs(old) do
   local J = job_read(id)
   if J then
     for _, key in ipairs(dead_indexes(J, J.err or '', J.fp or '')) do redis.call('ZREM', key, id) end
+    if J.fp and not J.disc then problem_eased(J.fp, now) end
     redis.call('DEL', k_job(id), k_message(id), k_evidence(id), k_result(id), k_chain(J.chain or id))
     if J.key then redis.call('EXPIRE', k_idempotency(J.key), 1) end
   end
@@ -21,4 +22,5 @@ for _, fp in ipairs(stale) do
   redis.call('DEL', k_problem(fp))
 end
 redis.call('ZREMRANGEBYSCORE', k_expired(), '-inf', I(now - A.dead_us))
+alerts_forget(now - A.dead_us, now)
 return (#old >= 50 or #stale >= 50) and 1 or 0

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --!include serve
 --!include suspect
+--!include workers
 -- Hands out jobs for threads that are free now: takes back lapsed leases, expires what is overdue, respects holds and
 -- caps, chooses budgets and lanes by priority then fairly, takes permits in all windows of a budget or none, leases.
 -- KEYS[1] prefix
@@ -11,7 +12,9 @@
 --   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, facts JSON}
 
 local now = read_clock()
-if redis.call('HEXISTS', k_conf(), 'digest') == 0 or not redis.call('ZSCORE', k_workers(), A.worker) then
+local digest = redis.call('HGET', k_conf(), 'digest')
+if not digest or not redis.call('ZSCORE', k_workers(), A.worker)
+  or (digest ~= redis.call('HGET', k_worker(A.worker), 'digest') and not digest_lives(digest, now)) then
   return {'configure', now, -1, 0, {}, 0}
 end
 if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}, 0} end
@@ -55,10 +58,7 @@ end
 again = again or #overdue >= 50
 
 local ctx = {worker = A.worker, nonce = A.nonce, lease_us = A.lease_us, given = {},
-  doubt = function(account)
-    local headers = string.match(redis.call('HGET', k_conf(), 'a:' .. account) or '', '|1$') ~= nil
-    return {unsure = unsure, headers = headers, mode = A.mode, transit = A.transit_us}
-  end}
+  doubt = function(account) return doubt_of(account, unsure, A.mode, A.transit_us) end}
 local out = {}
 local keep = 0
 if A.keep == 1 and urgent > now - 600000000 then keep = 1 end

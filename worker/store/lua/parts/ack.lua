@@ -1,18 +1,22 @@
 --!include dead
 --!include accept
+--!include facts
 -- What every way of ending a lease shares: whose job it is, its permit, its probe, its successors.
--- A = {id, lease, group, settle, told, close, refused, notices = [{key, facts}], next = number of successors}
+-- A = {id, lease, taken = µs of its take, group, settle, told, close, refused, notices = [{key, facts}], next = number of successors}
 
--- own: this lease holds the job. waiting: it had lapsed, nobody has taken the job since: it counts. truth: buried as
--- outcome_unknown after this very lease: settle it. already: said before. superseded: somebody else has it now.
+-- own: this lease holds the job. waiting: it had lapsed, nobody has taken the job since: it counts. truth: the job was
+-- buried or expired after this very lease had lapsed: settle it. already: said before. superseded: somebody else has it
+-- now, or a person has decided. forgotten: taken after anything the store knows of this job; its worker must remind the
+-- store (renew) and say it again.
 local function ack_status(J)
   if not J then return 'missing' end
   if J.acked == A.lease then return 'already' end
   if J.state == 'running' and J.lease == A.lease then return 'own' end
   if J.last == A.lease then
     if J.state == 'waiting' then return 'waiting' end
-    if J.state == 'dead' and J.err == 'outcome_unknown' then return 'truth' end
+    if J.state == 'dead' or J.state == 'expired' then return 'truth' end
   end
+  if J.state == 'waiting' and A.taken and A.taken > tonumber(J.leased or 0) then return 'forgotten' end
   return 'superseded'
 end
 
@@ -22,16 +26,20 @@ local function ack_open(J, status, now)
   if info then
     lease_drop(A.lease, info, now)
     permit_settle(info, A.lease, A.settle, A.told, now)
+    if A.settle.mode == 'answered' and not A.close and not A.refused then refusals_over(A.group, info.at, now) end
     if info.probe then
-      if A.settle.mode == 'refund' then probe_void(info.probe, now) else probe_answered(info.probe, A.refused, now) end
+      -- no answer, or a limit's, says nothing about what the hold is for
+      local void = A.settle.mode ~= 'answered' or A.close
+      if void then probe_void(info.probe, A.lease, now) else probe_answered(info.probe, A.lease, A.refused, now) end
     end
   else
     permit_correct(A.group, A.lease, A.settle, now)
-    info = {acct = account_of(A.group), group = A.group, at = now, win = {}}
+    -- when it was sent is not known any more: a refusal it brings may be one of before the last release
+    info = {acct = account_of(A.group), group = A.group, at = 0, win = {}}
   end
   if status == 'own' or status == 'waiting' or status == 'truth' then
     if status == 'waiting' then job_unwait(J, now) end
-    if status == 'truth' then dead_leave(J, now) end
+    if status == 'truth' then end_undone(J, now) end
     redis.call('HSET', k_job(J.id), 'acked', A.lease, 'last', A.lease)
     return true, info
   end

@@ -1,9 +1,29 @@
 --!include clock
 -- One problem, one alert: opened once, counted while open, resolved once; each change goes to the outbox.
--- alert:<key> hash: state open|resolved, gen, count, opened, changed, facts (JSON for whoever words it)
--- outbox member: <key>#<gen>#opened | <key>#<gen>#resolved
+-- alert:<key> hash: state open|resolved|untold, gen, count, opened, changed, facts (JSON for whoever words it)
+-- outbox member: <key>#<gen>#<opened µs>#opened | …#resolved. An event's id is made of it alone, so a change that is
+-- handed over twice has one id, whatever has become of its alert in between.
 
 local QUIET = 3600000000   -- a problem that was quiet for an hour and comes back is told again
+-- Refusals are over when a call taken so long after the last one is answered. Sooner, a limit that is set too high would
+-- be told with every window.
+local CALM = 600000000
+local CROWDED, FULL = 1000, 10000
+
+local function alert_change(key, change)
+  local v = redis.call('HMGET', k_alert(key), 'gen', 'opened')
+  return key .. '#' .. (v[1] or '0') .. '#' .. (v[2] or '0') .. '#' .. change
+end
+
+-- While nobody takes alerts the outbox stays bounded: in a crowd an opening replaces what waits of its own key; when it
+-- is full nothing is added, and what could not be told is told when it comes again.
+local function outbox_room(key)
+  local waiting = redis.call('ZCARD', k_outbox())
+  if waiting >= CROWDED then
+    redis.call('ZREM', k_outbox(), alert_change(key, 'opened'), alert_change(key, 'resolved'))
+  end
+  return waiting < FULL
+end
 
 local function raise_alert(key, facts, now)
   local state = redis.call('HGET', k_alert(key), 'state')
@@ -14,15 +34,40 @@ local function raise_alert(key, facts, now)
     redis.call('HSET', k_alert(key), 'changed', I(now))
     return false
   end
-  local gen = redis.call('HINCRBY', k_alert(key), 'gen', 1)
-  redis.call('HSET', k_alert(key), 'state', 'open', 'count', '1', 'opened', I(now), 'changed', I(now), 'facts', facts)
-  redis.call('ZADD', k_outbox(), I(now), key .. '#' .. I(gen) .. '#opened')
-  return true
+  local room = outbox_room(key)
+  redis.call('HINCRBY', k_alert(key), 'gen', 1)
+  redis.call('HSET', k_alert(key), 'state', room and 'open' or 'untold', 'count', '1', 'opened', I(now),
+    'changed', I(now), 'facts', facts)
+  if room then redis.call('ZADD', k_outbox(), I(now), alert_change(key, 'opened')) end
+  return room
 end
 
 local function resolve_alert(key, now)
   if redis.call('HGET', k_alert(key), 'state') ~= 'open' then return end
   redis.call('HSET', k_alert(key), 'state', 'resolved', 'changed', I(now))
   redis.call('ZADD', k_alerts(), I(now), key)
-  redis.call('ZADD', k_outbox(), I(now), key .. '#' .. redis.call('HGET', k_alert(key), 'gen') .. '#resolved')
+  if redis.call('ZCARD', k_outbox()) < FULL then
+    redis.call('ZADD', k_outbox(), I(now), alert_change(key, 'resolved'))
+  end
+end
+
+-- a call of this budget, taken at `at`, was answered and not refused
+local function refusals_over(group, at, now)
+  local changed = tonumber(redis.call('HGET', k_alert('refusal:' .. group), 'changed') or at)
+  if at - changed >= CALM then resolve_alert('refusal:' .. group, now) end
+end
+
+-- forgets what has not changed since `before`, unless it still waits to be told or a hold still stands
+local function alerts_forget(before, now)
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', k_alerts(), '-inf', I(before), 'LIMIT', 0, 50)) do
+    local held = string.match(key, '^hold:(.*)$')
+    if redis.call('ZSCORE', k_outbox(), alert_change(key, 'opened'))
+        or redis.call('ZSCORE', k_outbox(), alert_change(key, 'resolved'))
+        or (held and redis.call('HEXISTS', k_holds(), held) == 1) then
+      redis.call('ZADD', k_alerts(), I(now), key)
+    else
+      redis.call('ZREM', k_alerts(), key)
+      redis.call('DEL', k_alert(key))
+    end
+  end
 end

@@ -33,14 +33,23 @@ local function unsure_room(w, now, unsure, headers, mode, transit)
   if unsure == 0 or w.sure > unsure or now >= unsure + w.len + transit then return nil end
   if headers and mode ~= 'wait' then
     if w.inf == 0 then return 1, now end
-    return 0, BLOCKED
+    return 0, window_late(w, now) or BLOCKED
   end
   return 0, unsure + w.len + transit
 end
 
+local function doubt_of(account, unsure, mode, transit)
+  local headers = string.match(redis.call('HGET', k_conf(), 'a:' .. account) or '', '|1$') ~= nil
+  return {unsure = unsure, headers = headers, mode = mode, transit = transit}
+end
+
 -- how many permits priority p may take now in all windows, and otherwise when to look again (µs or BLOCKED)
-local function budget_room(windows, p, now, doubt)
+local function budget_room(group, windows, p, now, doubt)
   local room, at = 1000000, 0
+  if #windows == 0 then
+    local shut = tonumber(redis.call('HGET', k_refusals(), '!' .. group) or 0)
+    if shut > now then return 0, shut end
+  end
   for _, w in ipairs(windows) do
     local free = w.lim - window_reserve(w, p, now) - w.tot - w.inf - w.fgn
     local again = now

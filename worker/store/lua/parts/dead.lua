@@ -1,6 +1,6 @@
 --!include job
 -- Dead letters, indexed by time, account, operation, class and problem; the problem's record; the brake.
--- problem:<fp> hash: api op class code count first last sample, burst window (burst_at, burst_n)
+-- problem:<fp> hash: api op class code count first last sample, open letters not discarded, burst window (burst_at, burst_n)
 
 local function fingerprint(api, op, class, code)
   return string.sub(redis.sha1hex(api .. '|' .. op .. '|' .. class .. '|' .. code), 1, 16)
@@ -17,7 +17,8 @@ local function dead_brake(J, fp, now)
   local span = conf_number('brake_window', 60000000)
   local v = redis.call('HMGET', k_problem(fp), 'burst_at', 'burst_n')
   local at, n = tonumber(v[1] or 0), tonumber(v[2] or 0)
-  if now - at > span then at, n = now, 0 end
+  local released = tonumber(redis.call('HGET', k_released(), 'lane:' .. J.lane) or 0)
+  if now - at > span or at < released then at, n = now, 0 end
   n = n + 1
   redis.call('HSET', k_problem(fp), 'burst_at', I(at), 'burst_n', I(n))
   if n < limit then return end
@@ -29,8 +30,18 @@ local function dead_brake(J, fp, now)
   end
 end
 
--- why = {class, code, alert = bool, message}
+-- why = {class, code, alert = bool, message}. A result that came before its call was answered knows better than
+-- `outcome_unknown`.
 local function job_bury(J, why, now)
+  if why.class == 'outcome_unknown' then
+    local early = redis.call('HGET', k_job(J.id), 'verdict')
+    if early then
+      local verdict = cjson.decode(early)
+      redis.call('HDEL', k_job(J.id), 'verdict')
+      if verdict.done then return job_end(J, 'done', now, conf_number('result_ttl', 86400)) end
+      why = verdict.why
+    end
+  end
   local fp = fingerprint(J.api, J.op, why.class, why.code or '')
   redis.call('HSET', k_job(J.id), 'err', why.class, 'code', why.code or '', 'fp', fp, 'why', why.message or '')
   job_end(J, 'dead', now, 0)
@@ -39,6 +50,7 @@ local function job_bury(J, why, now)
   redis.call('HSET', k_problem(fp), 'api', J.api, 'op', J.op, 'class', why.class, 'code', why.code or '',
     'last', I(now), 'sample', J.id)
   redis.call('HINCRBY', k_problem(fp), 'count', 1)
+  redis.call('HINCRBY', k_problem(fp), 'open', 1)
   redis.call('ZADD', k_problems(), I(now), fp)
   if why.alert then
     raise_alert('problem:' .. fp, cjson.encode({kind = 'problem', problem = fp, api = J.api, operation = J.op,
@@ -47,12 +59,33 @@ local function job_bury(J, why, now)
   dead_brake(J, fp, now)
 end
 
--- out of all dead-letter indexes; the last one of a problem resolves its alert
+-- One letter less that asks for somebody; the last one of a problem resolves its alert.
+local function problem_eased(fp, now)
+  if redis.call('EXISTS', k_problem(fp)) == 0 or redis.call('HINCRBY', k_problem(fp), 'open', -1) <= 0 then
+    resolve_alert('problem:' .. fp, now)
+  end
+end
+
+-- out of all dead-letter indexes
 local function dead_leave(J, now)
   for _, key in ipairs(dead_indexes(J, J.err, J.fp)) do redis.call('ZREM', key, J.id) end
   redis.call('ZREM', k_discarded(), J.id)
+  redis.call('HDEL', k_job(J.id), 'disc')
   count('dead', -1)
-  if redis.call('EXISTS', k_dead_by('problem', J.fp)) == 0 then resolve_alert('problem:' .. J.fp, now) end
+  if not J.disc then problem_eased(J.fp, now) end
+end
+
+-- an end that was not the end: the job is nowhere now, and the caller puts it where it belongs
+local function end_undone(J, now)
+  if J.state == 'dead' then
+    dead_leave(J, now)
+  else
+    redis.call('ZREM', k_expired(), J.id)
+    count('expired', -1)
+  end
+  for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
+  if J.key then redis.call('PERSIST', k_idempotency(J.key)) end
+  redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp', 'why', 'ended', 'strange')
 end
 
 -- whatever is past its deadline: expired when never sent, dead with its last cause when it had been tried

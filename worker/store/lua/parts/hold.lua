@@ -53,10 +53,11 @@ local function hold_release(scope, now)
   return true
 end
 
--- The one call let through a hold has been answered: refused again, or the hold is over.
-local function probe_answered(scope, refused, now)
+-- The one call let through a hold has been answered: refused again, or the hold is over. What an older call says, let
+-- through before somebody stepped in, is about a credential or a hold of before.
+local function probe_answered(scope, lease, refused, now)
   local hold = hold_read(scope)
-  if not hold then return end
+  if not hold or hold.probe ~= lease then return end
   if not refused then
     hold_release(scope, now)
     return
@@ -67,10 +68,10 @@ local function probe_answered(scope, refused, now)
   hold_wake(scope, now)
 end
 
--- The probe came to no answer (crashed, never sent): the next job may try at once.
-local function probe_void(scope, now)
+-- The probe came to no answer (crashed, timed out, never sent): the next job may try at once.
+local function probe_void(scope, lease, now)
   local hold = hold_read(scope)
-  if not hold then return end
+  if not hold or hold.probe ~= lease then return end
   hold.probe = nil
   hold.probe_at = I(now)
   hold_write(scope, hold)

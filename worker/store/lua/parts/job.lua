@@ -2,17 +2,20 @@
 -- A job's record and the places it can be in. Every job is in exactly one: waiting (queue or due), running (a lease),
 -- done, dead, cancelled, expired.
 -- job:<id> hash: op acct api budget prio place state repeat(1/0) dl deadline µs, dlrel µs, created, due, attempts,
--- crashes, lease, last (lease before), acked (lease that settled it), sending, key, psha, chain, page, err, code,
+-- crashes, lease, leased (when it was last taken), last (lease before), acked (lease that settled it), sending, key, psha, chain, page, err, code,
 -- fp, ended, runs (attempts ever), redrives, disc
 
 local J_FIELDS = {'state', 'op', 'acct', 'api', 'budget', 'prio', 'place', 'repeat', 'dl', 'dlrel', 'attempts',
-  'crashes', 'lease', 'last', 'acked', 'sending', 'key', 'err', 'code', 'fp', 'chain', 'created', 'disc', 'due'}
+  'crashes', 'lease', 'last', 'acked', 'sending', 'key', 'err', 'code', 'fp', 'chain', 'created', 'disc', 'due',
+  'leased'}
 
 local function job_read(id)
   local v = redis.call('HMGET', k_job(id), unpack(J_FIELDS))
-  if not v[1] then return nil end
+  -- a record without these is no job: one such at the head of a line must not stop the line
+  if not (v[1] and v[2] and v[3] and v[5]) then return nil end
   local J = {id = id}
   for i, field in ipairs(J_FIELDS) do J[field] = v[i] end
+  J.dl = J.dl or '0'
   J.lane = J.acct .. '|' .. J.op
   J.group = J.acct .. '|' .. J.budget
   return J
@@ -58,6 +61,9 @@ local function job_note(id, evidence)
   if evidence and evidence ~= '' then
     redis.call('RPUSH', k_evidence(id), evidence)
     redis.call('LTRIM', k_evidence(id), -40, -1)
+    -- what is noted after the end goes with the job
+    local left = redis.call('PTTL', k_job(id))
+    if left > 0 then redis.call('PEXPIRE', k_evidence(id), left) end
   end
 end
 

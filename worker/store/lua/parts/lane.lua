@@ -62,6 +62,18 @@ local function open_gates(account, now, only_blocked)
   end
 end
 
+-- caps may have grown: looks again at every lane that was set aside
+local function lanes_uncap(now)
+  for _, lane in ipairs(redis.call('SMEMBERS', k_capped())) do
+    local account, operation = string.match(lane, '^(.*)|([^|]*)$')
+    local budget = redis.call('HGET', k_conf(), 'o:' .. operation)
+    if budget then
+      redis.call('SREM', k_capped(), lane)
+      for p = 0, 2 do touch_lane(lane, account .. '|' .. budget, p, now) end
+    end
+  end
+end
+
 -- one job of the lane is no longer in flight
 local function lane_landed(lane, group, now)
   if redis.call('HINCRBY', k_flying(), lane, -1) <= 0 then redis.call('HDEL', k_flying(), lane) end

@@ -21,8 +21,8 @@ local function lease_reclaim(lease, expiry, transit, now)
     return
   end
   lease_drop(lease, info, now)
-  permit_settle(info, lease, {mode = 'unanswered', more = math.max(0, expiry + transit - now)}, nil, now)
-  if info.probe then probe_void(info.probe, now) end
+  permit_settle(info, lease, {mode = 'unanswered', more = expiry + transit - now}, nil, now)
+  if info.probe then probe_void(info.probe, lease, now) end
   if not info.id then return end
   local J = job_read(info.id)
   if not J or J.state ~= 'running' or J.lease ~= lease then return end
@@ -66,7 +66,7 @@ local function lease_make(lease, J, windows, worker, until_us, probe, now)
   end
   redis.call('ZREM', k_queue(J.lane, J.prio), J.id)
   redis.call('ZREM', k_deadlines(), J.id)
-  redis.call('HSET', k_job(J.id), 'state', 'running', 'lease', lease)
+  redis.call('HSET', k_job(J.id), 'state', 'running', 'lease', lease, 'leased', I(now))
   redis.call('ZADD', k_leases(), I(until_us), lease)
   redis.call('HSET', k_lease(), lease, cmsgpack.pack(info))
   redis.call('HINCRBY', k_flying(), J.lane, 1)

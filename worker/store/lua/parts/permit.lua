@@ -11,7 +11,8 @@ local function lease_read(lease)
 end
 
 -- settle = {mode = 'answered', age = µs since the first response byte}
---        | {mode = 'unanswered', more = µs from now until the latest possible arrival} | {mode = 'refund'}
+--        | {mode = 'unanswered', more = µs from now until the latest possible arrival, or since: below 0}
+--        | {mode = 'refund'}
 local function permit_settle(info, lease, settle, told, now)
   local freer = settle.mode == 'refund'
   for i, name in ipairs(info.win) do
@@ -19,11 +20,12 @@ local function permit_settle(info, lease, settle, told, now)
     if w then
       if settle.mode == 'refund' then
         w.inf = w.inf - 1
+        w.taken = w.taken - 1     -- it never went out: no answer can have counted it
       elseif settle.mode == 'answered' then
         w.inf = w.inf - 1
         ring_add(w, now - (settle.age or 0))
       else
-        redis.call('ZADD', k_late(name), I(now + (settle.more or 0)), lease)
+        redis.call('ZADD', k_late(name), I(now + settle.more), lease)
         w.late = w.late + 1
       end
       local short = string.match(name, '[^|]*$')
@@ -50,10 +52,33 @@ local function permit_correct(group, lease, settle, now)
   end
 end
 
+-- a lease made again takes its permit back from those that were never answered, where it is still among them
+local function permit_retake(windows, lease)
+  for _, w in ipairs(windows) do
+    if redis.call('ZREM', k_late(w.name), lease) == 1 then
+      w.late = w.late - 1
+    else
+      w.inf = w.inf + 1
+      w.taken = w.taken + 1
+    end
+    window_save(w)
+  end
+end
+
 local function lease_drop(lease, info, now)
   redis.call('ZREM', k_leases(), lease)
   redis.call('HDEL', k_lease(), lease)
   if info.op then lane_landed(info.acct .. '|' .. info.op, info.group, now) end
+end
+
+-- longest wait a refusal may ask for: its longest window and a tenth more; an hour where no window is known
+local function longest_wait(group)
+  local longest = 0
+  for _, name in ipairs(windows_of(group) or {}) do
+    longest = math.max(longest, tonumber(redis.call('HGET', k_window(name), 'len') or 0))
+  end
+  if longest == 0 then return 3600000000 end
+  return longest * 1.1
 end
 
 -- budget closed by a refusal. close = {windows = {short names} or nil, after = µs or nil, jitter = 0..1,
@@ -67,7 +92,8 @@ local function budget_close(group, info, close, now)
     n, at = tonumber(n), tonumber(at)
     if info.at >= at then n = n + 1 end
     redis.call('HSET', k_refusals(), group, I(n) .. ' ' .. I(info.at >= at and now or at))
-    wait = math.max(1000, math.floor(math.min(close.cap, close.base * 2 ^ math.min(n - 1, 30)) * (0.5 + close.jitter / 2)))
+    wait = math.max(1000, math.floor(math.min(close.cap, longest_wait(group), close.base * 2 ^ math.min(n - 1, 30))
+      * (0.5 + close.jitter / 2)))
   end
   local chosen = {}
   for _, short in ipairs(close.windows or {}) do chosen[short] = true end
@@ -82,14 +108,4 @@ local function budget_close(group, info, close, now)
     redis.call('HSET', k_refusals(), '!' .. group, I(now + wait))
   end
   return wait
-end
-
--- longest wait a refusal may ask for: its longest window and a tenth more; an hour where no window is known
-local function longest_wait(group)
-  local longest = 0
-  for _, name in ipairs(windows_of(group) or {}) do
-    longest = math.max(longest, tonumber(redis.call('HGET', k_window(name), 'len') or 0))
-  end
-  if longest == 0 then return 3600000000 end
-  return longest * 1.1
 end

@@ -12,7 +12,8 @@ local function serve_hold(group, p, now)
   end
   if not hold then return 'open' end
   local at = FAR
-  if hold.probe_at and not hold.probe then
+  local other = string.sub(scope, 1, 8) == 'account:' and redis.call('HEXISTS', k_holds(), 'budget:' .. group) == 1
+  if hold.probe_at and not hold.probe and not other then
     at = tonumber(hold.probe_at)
     if at <= now then return 'probe', scope, hold end
   end
@@ -108,11 +109,7 @@ local function serve_group(group, p, want, ctx, now, out)
     touch_group(group, p, now, true)
     return 0
   end
-  local room, again = budget_room(windows, p, now, ctx.doubt(account))
-  if #windows == 0 then
-    local shut = tonumber(redis.call('HGET', k_refusals(), '!' .. group) or 0)
-    if shut > now then room, again = 0, shut end
-  end
+  local room, again = budget_room(group, windows, p, now, ctx.doubt(account))
   if room <= 0 then
     set_gate(group, p, again)
     touch_group(group, p, now, true)

@@ -6,6 +6,8 @@
 
 local function suspect_begin(cause, lease_us, mode, now)
   if mode == 'fresh' and cause == 'empty' then return end
+  local before = redis.call('HGET', k_meta(), 'suspect')
+  if before and before ~= cause then resolve_alert('suspect:' .. before, now) end
   redis.call('HSET', k_meta(), 'quiet', I(now + lease_us), 'unsure', I(now), 'suspect', cause)
   if cause ~= 'first' then
     raise_alert('suspect:' .. cause, cjson.encode({kind = 'suspect', cause = cause}), now)

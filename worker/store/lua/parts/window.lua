@@ -4,9 +4,9 @@
 -- 1442 slots, because a window that starts inside a bucket touches one more on either side.
 -- win:<account|window> hash, µs and counts:
 --   lim limit in force, ceil configured limit, len length, tot settled and still inside, inf in flight, late of those
---   never answered, taken permits ever taken, first oldest bucket still inside, fgn foreign use, fgn_at take time of
---   the call that told it, fgn_till its end, sure last told by headers, shut closed until, rv/rn a higher limit seen,
---   urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths
+--   never answered, taken permits ever taken and not given back, first oldest bucket still inside, fgn foreign use,
+--   fgn_at take time of the call that told it, fgn_till its end, sure last told by headers, shut closed until, rv/rn a
+--   higher limit seen, urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths
 
 local SLOTS = 1442
 local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
@@ -48,17 +48,13 @@ local function ring_add(w, at)
   w.tot = w.tot + 1
 end
 
--- moves what has become certain into buckets, then forgets the buckets that have left the window
-local function window_roll(w, now)
-  if w.late > 0 then
-    local due = redis.call('ZRANGEBYSCORE', k_late(w.name), '-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 100)
-    for i = 1, #due, 2 do
-      redis.call('ZREM', k_late(w.name), due[i])
-      ring_add(w, tonumber(due[i + 1]))
-      w.inf = w.inf - 1
-      w.late = w.late - 1
-    end
-  end
+local function window_save(w)
+  redis.call('HSET', k_window(w.name), 'tot', I(w.tot), 'inf', I(w.inf), 'late', I(w.late), 'taken', I(w.taken),
+    'first', I(w.first), 'fgn', I(w.fgn))
+end
+
+-- forgets the buckets that have left the window
+local function ring_roll(w, now)
   local first = math.floor((now - w.len) / w.bw)
   if first <= w.first then return end
   if w.tot > 0 then
@@ -84,6 +80,25 @@ local function window_roll(w, now)
   w.first = first
 end
 
+-- What is moved is written down at once: a caller that finds no room for itself saves nothing.
+-- Forgets first, then moves what has become certain into buckets: the other way round a new bucket could stand in the
+-- slot of one that is about to be forgotten, and go with it.
+local function window_roll(w, now)
+  local settled = w.tot
+  ring_roll(w, now)
+  local due = {}
+  if w.late > 0 then
+    due = redis.call('ZRANGEBYSCORE', k_late(w.name), '-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 100)
+  end
+  for i = 1, #due, 2 do
+    redis.call('ZREM', k_late(w.name), due[i])
+    ring_add(w, tonumber(due[i + 1]))
+    w.inf = w.inf - 1
+    w.late = w.late - 1
+  end
+  if #due > 0 or w.tot < settled then window_save(w) end
+end
+
 local function window_load(name, now)
   local v = redis.call('HMGET', k_window(name), unpack(W_FIELDS))
   if not v[1] then return nil end
@@ -95,9 +110,11 @@ local function window_load(name, now)
   return w
 end
 
-local function window_save(w)
-  redis.call('HSET', k_window(w.name), 'tot', I(w.tot), 'inf', I(w.inf), 'late', I(w.late), 'taken', I(w.taken),
-    'first', I(w.first), 'fgn', I(w.fgn))
+-- when the next call that was never answered counts as arrived; nil while an answer may still come first
+local function window_late(w, now)
+  if w.late == 0 or w.inf > w.late then return nil end
+  local head = redis.call('ZRANGE', k_late(w.name), 0, 0, 'WITHSCORES')
+  return head[2] and math.max(tonumber(head[2]), now + 1)
 end
 
 -- when `deficit` permits will have left the window; nil when only a call in flight can tell
@@ -124,11 +141,7 @@ local function window_next(w, now, deficit)
     i = i + n
   end
   if foreign > 0 and got + foreign >= deficit then return w.fgn_till end
-  if w.late > 0 and w.inf <= w.late then
-    local head = redis.call('ZRANGE', k_late(w.name), 0, 0, 'WITHSCORES')
-    if head[2] then return math.max(tonumber(head[2]), now + 1) end
-  end
-  return nil
+  return window_late(w, now)
 end
 
 -- permits kept back from priority p (1 normal, 2 bulk) while urgent demand is recent; one always stays open

@@ -1,0 +1,46 @@
+"""Fixtures of the suites that drive the store's decisions themselves."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.desk import Desk
+from tests.integration.floor import Floor, Hands
+from worker.store.scripts import FOLDER
+
+
+@pytest.fixture
+def lua_folder() -> Path:
+    """Where the scripts are; `test_rules_mutations.py` puts its own folder here."""
+    return FOLDER
+
+
+@pytest.fixture
+def desk(store: "redis.Redis[bytes]", lua_folder: Path) -> Desk:
+    """A desk on the emptied store, with one worker `w1` of eight threads and one roomy account."""
+    made = Desk(store, lua_folder)
+    made.hire()
+    return made
+
+
+@pytest.fixture
+def make_floor(store: "redis.Redis[bytes]", redis_url: str, lua_folder: Path) -> Iterator[Callable[..., Floor]]:
+    """Makes brokers on the emptied store."""
+    made: list[Floor] = []
+
+    def make(**changes: Any) -> Floor:
+        made.append(Floor(redis_url, folder=lua_folder, **changes))
+        return made[-1]
+
+    yield make
+    for floor in made:
+        floor.close()
+
+
+@pytest.fixture
+def floor(make_floor: Callable[..., Floor]) -> Floor:
+    """A broker of four threads whose own clock stands still."""
+    return make_floor(clock=Hands().clock)

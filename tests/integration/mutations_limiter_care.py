@@ -1,0 +1,210 @@
+"""More of the limiter's rules: room for urgent work, a store that forgets, settings that change."""
+
+from tests.integration import test_rules_limiter_changes as changes
+from tests.integration import test_rules_limiter_loss as loss
+from tests.integration import test_rules_limiter_reserve as reserve
+from tests.integration import test_rules_limiter_suspect as suspect
+from tests.integration.desk import BULK
+from tests.integration.mutations import Mutation as Without
+
+WINDOW, BUDGET, PERMIT = "parts/window.lua", "parts/budget.lua", "parts/permit.lua"
+SERVE, LANE, ACK = "parts/serve.lua", "parts/lane.lua", "parts/ack.lua"
+SUSPECT, CLOCK = "parts/suspect.lua", "parts/clock.lua"
+
+_RESERVE = [
+    Without(
+        "a share is kept", BUDGET, "w.lim - window_reserve(w, p, now) - w.tot", "w.lim - w.tot",
+        reserve.test_while_urgent_work_is_about_the_others_leave_their_share, {"prio": BULK, "free": 80},
+    ),
+    Without(
+        "only while urgent work is about", WINDOW, "w.urg == 0 or w.urg < now - 10 * w.len", "false",
+        reserve.test_without_urgent_work_nothing_is_kept, {"prio": BULK},
+    ),
+    Without(
+        "ten windows", WINDOW, "now - 10 * w.len", "now - 20 * w.len",
+        reserve.test_ten_windows_after_the_last_urgent_job_nothing_is_kept_any_more,
+    ),
+    Without(
+        "a minute and longer", WINDOW, "w.len < 60000000 or ", "",
+        reserve.test_a_window_shorter_than_a_minute_keeps_nothing,
+    ),
+    Without(
+        "one is always open", WINDOW, "math.min(math.ceil(w.lim * share / 1000), w.lim - 1)",
+        "math.ceil(w.lim * share / 1000)", reserve.test_at_least_one_permit_is_open_to_everybody, {"allowed": 2},
+    ),
+    Without(
+        "the reserve is for now", "parts/accept.lua",
+        "for _, name in ipairs(windows_of(J.group) or {}) do redis.call('HSET', k_window(name), 'urg', I(now)) end", "",
+        reserve.test_while_urgent_work_is_about_the_others_leave_their_share, {"prio": BULK, "free": 80},
+    ),
+    Without(
+        "half of the fleet", SERVE, "or 2) / 2))", "or 2)))",
+        reserve.test_one_lane_has_at_most_half_of_the_fleets_threads_in_flight,
+    ),
+    Without(
+        "never under one", SERVE, "return math.max(1, math.floor(", "return math.max(0, math.floor(",
+        reserve.test_a_lane_may_always_have_one_call_in_flight, {"threads": 1},
+    ),
+    Without(
+        "caps that have grown", LANE, "      redis.call('SREM', k_capped(), lane)\n", "",
+        reserve.test_a_lane_that_was_set_aside_takes_part_when_the_fleet_has_grown,
+    ),
+    Without(
+        "the general cap", SERVE, "own or redis.call('HGET', k_conf(), 'lane_cap')", "own",
+        reserve.test_a_cap_in_the_settings_goes_before_the_half,
+    ),
+    Without(
+        "a landed call makes room", LANE, "if redis.call('SREM', k_capped(), lane) == 1 then", "if false then",
+        reserve.test_a_lane_at_its_cap_is_looked_at_again_when_a_call_of_it_is_over, {"end": "finish"},
+    ),
+    Without(
+        "the last thread", "take.lua", "then keep = 1 end", "then keep = 0 end",
+        reserve.test_while_urgent_work_is_about_a_process_keeps_its_last_thread_for_it,
+    ),
+    Without(
+        "the last thread is not kept for nobody", "take.lua", "A.keep == 1 and urgent > now - 600000000",
+        "A.keep == 1", reserve.test_without_urgent_work_the_last_thread_is_kept_for_nobody,
+    ),
+]  # fmt: skip
+
+_SUSPECT = [
+    Without(
+        "an empty store is suspect", SUSPECT, "    suspect_begin('empty', lease_us, mode, now)\n", "",
+        suspect.test_an_empty_store_hands_out_nothing_for_one_lease,
+    ),
+    Without(
+        "nothing for one lease", SUSPECT, "'quiet', I(now + lease_us)", "'quiet', I(now)",
+        suspect.test_an_empty_store_hands_out_nothing_for_one_lease,
+    ),
+    Without(
+        "a first start may say so", SUSPECT, "if mode == 'fresh' and cause == 'empty' then return end", "",
+        suspect.test_a_first_start_that_says_so_is_not_suspect,
+    ),
+    Without(
+        "a restart is suspect", SUSPECT, "    suspect_begin('restart', lease_us, mode, now)\n", "",
+        suspect.test_a_restart_that_may_have_lost_its_tail_is_suspect_whatever_a_first_start_says,
+    ),
+    Without(
+        "fresh is for empty stores", SUSPECT, "mode == 'fresh' and cause == 'empty'", "mode == 'fresh'",
+        suspect.test_a_restart_that_may_have_lost_its_tail_is_suspect_whatever_a_first_start_says,
+    ),
+    Without(
+        "a durable restart is not", SUSPECT, "elseif not durable then", "else",
+        suspect.test_a_restart_that_cannot_have_lost_anything_is_not_suspect,
+    ),
+    Without(
+        "one at a time", BUDGET, "if w.inf == 0 then return 1, now end", "if w.inf < 100 then return 100, now end",
+        suspect.test_after_the_quiet_time_one_call_is_in_flight_until_headers_have_told,
+    ),
+    Without(
+        "until headers have told", BUDGET, "or w.sure > unsure or", "or",
+        suspect.test_after_the_quiet_time_one_call_is_in_flight_until_headers_have_told,
+    ),
+    Without(
+        "told by a call sent since", BUDGET, "w.sure > unsure", "w.sure > 0",
+        suspect.test_the_answer_to_a_call_of_before_the_loss_tells_nothing_about_now,
+    ),
+    Without(
+        "a claim made again is old", "renew.lua", "now + A.lease_us, entry.full.probe, taken)",
+        "now + A.lease_us, entry.full.probe, now)",
+        suspect.test_the_answer_to_a_claim_that_was_made_again_tells_nothing_about_now,
+    ),
+    Without(
+        "a probe that is lost", BUDGET, "return 0, window_late(w, now) or BLOCKED", "return 0, BLOCKED",
+        suspect.test_a_probe_without_an_answer_is_followed_by_another,
+    ),
+    Without(
+        "without headers", BUDGET, "if headers and mode ~= 'wait' then", "if mode ~= 'wait' then",
+        suspect.test_an_api_without_headers_waits_its_own_window,
+    ),
+    Without(
+        "wait", BUDGET, "if headers and mode ~= 'wait' then", "if headers then",
+        suspect.test_who_wants_no_probe_waits_the_window_even_with_headers,
+    ),
+    Without(
+        "care ends", BUDGET, " or now >= unsure + w.len + transit then", " then",
+        suspect.test_care_ends_by_itself_after_a_window,
+    ),
+    Without(
+        "a step ahead", "take.lua", "if A.expect and now - A.expect > 100000 then", "if false then",
+        suspect.test_a_clock_that_jumped_ahead_is_told_to_who_asks_and_frees_nothing,
+    ),
+    Without(
+        "one step, one pause", "suspect.lua", "if now >= quiet then", "if true then",
+        suspect.test_two_processes_that_saw_the_same_step_wait_once,
+    ),
+    Without(
+        "never back", CLOCK, "  if now <= last then\n", "  if false then\n",
+        suspect.test_a_clock_that_stepped_back_frees_nothing_early_and_keeps_nothing_longer,
+    ),
+    Without(
+        "no wait for the clock to catch up", CLOCK, "if last - now > 1000 then ahead = last + 1 - raw end", "",
+        suspect.test_a_clock_that_stepped_back_frees_nothing_early_and_keeps_nothing_longer,
+    ),
+    Without(
+        "operators wait too", "permit.lua", "if now < quiet then return {0, now, quiet} end\n", "",
+        suspect.test_a_check_of_an_operator_is_not_handed_out_in_the_quiet_time,
+    ),
+]  # fmt: skip
+
+_CHANGES = [
+    Without(
+        "a lowered limit", "configure.lua", "if w.lim > c.limit or w.lim == w.ceil then", "if false then",
+        changes.test_a_lowered_limit_holds_at_once_and_what_is_out_counts,
+    ),
+    Without(
+        "a raised limit wakes", "configure.lua", "for account in pairs(A.accounts) do open_gates(account, now) end\n",
+        "", changes.test_a_raised_limit_holds_at_once_and_wakes_who_waits,
+    ),
+    Without(
+        "a limit headers have lowered", "configure.lua", "w.lim > c.limit or w.lim == w.ceil", "true",
+        changes.test_a_limit_that_headers_have_lowered_stays_low_when_settings_are_raised,
+    ),
+    Without(
+        "used stays used", "configure.lua",
+        "  if w.tot > 0 then ring_write(w, math.floor(now / w.bw), struct.pack('<I4', w.tot)) end\n",
+        "  w.tot = 0\n", changes.test_a_window_of_another_length_keeps_what_was_used_for_a_whole_new_window,
+        {"length": 30},
+    ),
+    Without(
+        "foreign use too", "configure.lua", "I(w.fgn_till + c.len_us - w.len)", "I(w.fgn_till)",
+        changes.test_what_others_use_stays_as_long_as_the_new_window,
+    ),
+    Without(
+        "no flap", "configure.lua", " or (carried and seen > now - DIGEST_LIVES) then", " then",
+        changes.test_the_older_version_of_a_rolling_deploy_does_not_bring_its_limits_back,
+    ),
+    Without(
+        "a version may come back", "parts/workers.lua", "local DIGEST_LIVES = 60000000", "local DIGEST_LIVES = 10^13",
+        changes.test_a_version_whose_workers_are_gone_may_come_back,
+    ),
+    Without(
+        "who is left", "take.lua", "and not digest_lives(digest, now)) then", "and false) then",
+        changes.test_after_a_deploy_was_taken_back_the_settings_of_who_is_left_hold,
+    ),
+]  # fmt: skip
+
+_LOSS = [
+    Without(
+        "a loss closes windows", SUSPECT, "'unsure', I(now)", "'unsure', '0'",
+        loss.test_a_restart_that_lost_its_last_moments_lets_no_window_overflow,
+    ),
+    Without(
+        "what is forgotten is asked for", ACK, "then return 'forgotten' end", "then return 'superseded' end",
+        loss.test_a_restart_that_lost_its_last_moments_lets_no_window_overflow,
+    ),
+    Without(
+        "a claim made again has its permit", PERMIT, "      w.inf = w.inf + 1\n      w.taken = w.taken + 1\n",
+        "      w.inf = w.inf + 0\n", loss.test_an_emptied_store_lets_no_window_overflow,
+    ),
+    Without(
+        "one probe, not many", BUDGET, "if w.inf == 0 then return 1, now end", "if w.inf < 9 then return 9, now end",
+        loss.test_with_headers_at_most_the_single_probe_is_one_too_many,
+    ),
+    Without(
+        "care is over in the end", BUDGET, " or now >= unsure + w.len + transit then", " then",
+        loss.test_after_a_loss_the_limit_is_used_again, {"headers": False},
+    ),
+]  # fmt: skip
+
+CARE_RULES: list[Without] = [*_RESERVE, *_SUSPECT, *_CHANGES, *_LOSS]

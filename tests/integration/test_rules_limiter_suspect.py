@@ -1,0 +1,238 @@
+"""A store that may have forgotten something, or whose clock stepped: nothing for one lease, then with care."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.integration.desk import CAR, LEASE_S, TRANSIT_S, UNANSWERED, URGENT, Dealt, Desk, micros
+from tests.integration.meter import answer, call, limit, opens_s, out, told
+
+QUIET_S = LEASE_S + 0.001
+
+
+def asking(desk: Desk, want: int = 1, mode: str = "probe", **changes: Any) -> Dealt:
+    return desk.take(want, mode=mode, **changes)
+
+
+def suspicious(desk: Desk, *, headers: bool, mode: str = "probe") -> None:
+    """An emptied store whose quiet time is over."""
+    limit(desk, minute=(10, 60), headers=headers)
+    asking(desk, mode=mode)
+    desk.wait(QUIET_S)
+
+
+def test_an_empty_store_hands_out_nothing_for_one_lease(desk: Desk) -> None:
+    limit(desk, minute=(10, 60), headers=True)
+    desk.put(5)
+    dealt = asking(desk)
+    assert (dealt.verdict, dealt.slips) == ("quiet", [])
+    assert dealt.next_us == dealt.now_us + micros(LEASE_S)
+    desk.wait(LEASE_S - 0.001)
+    assert asking(desk).verdict == "quiet"
+    desk.wait(0.002)
+    assert len(asking(desk).slips) == 1
+    desk.assert_whole()
+
+
+def test_a_first_start_that_says_so_is_not_suspect(desk: Desk) -> None:
+    limit(desk, minute=(10, 60))
+    desk.put(10)
+    assert len(asking(desk, 10, mode="fresh").slips) == 10
+    assert desk.outbox() == []
+    desk.assert_whole()
+
+
+def test_a_restart_that_may_have_lost_its_tail_is_suspect_whatever_a_first_start_says(desk: Desk) -> None:
+    limit(desk, minute=(10, 60))
+    call(desk)
+    assert asking(desk, mode="fresh", run="run-2").verdict == "quiet"
+    assert told(desk) == ["suspect:restart opened"]
+    desk.wait(QUIET_S)
+    asking(desk, run="run-2")
+    assert told(desk)[1:] == ["suspect:restart resolved"]
+    desk.assert_whole()
+
+
+def test_a_restart_that_cannot_have_lost_anything_is_not_suspect(desk: Desk) -> None:
+    limit(desk, minute=(10, 60))
+    call(desk)
+    desk.put()
+    assert len(asking(desk, run="run-2", durable=True).slips) == 1
+    desk.assert_whole()
+
+
+def test_after_the_quiet_time_one_call_is_in_flight_until_headers_have_told(desk: Desk) -> None:
+    suspicious(desk, headers=True)
+    desk.put(10)
+    probe = asking(desk, 10).one
+    desk.wait(10)
+    desk.renew(probe)
+    assert asking(desk, 10).slips == []
+    answer(desk, probe)
+    again = asking(desk, 10).one  # that answer said nothing about limits: one more, alone
+    answer(desk, again, {"minute": {"limit": 10, "remaining": 3}})
+    assert len(asking(desk, 10).slips) == 3
+    desk.assert_whole()
+
+
+def test_every_window_must_be_told_of_before_the_care_ends(desk: Desk) -> None:
+    limit(desk, day=(50, 86_400), hour=(9, 3600), headers=True)
+    asking(desk)
+    desk.wait(QUIET_S)
+    desk.put(9)
+    answer(desk, asking(desk, 9).one, {"day": {"limit": 50, "remaining": 49}})
+    answer(desk, asking(desk, 9).one, {"hour": {"limit": 9, "remaining": 7}})
+    assert len(asking(desk, 9).slips) == 7
+    desk.assert_whole()
+
+
+def test_the_answer_to_a_call_of_before_the_loss_tells_nothing_about_now(desk: Desk) -> None:
+    limit(desk, minute=(10, 60), headers=True)
+    [early] = out(desk, 1)
+    assert asking(desk, run="run-2").verdict == "quiet"
+    answer(desk, early, {"minute": {"limit": 10, "remaining": 9}})
+    desk.wait(QUIET_S)
+    desk.put(9)
+    assert len(asking(desk, 9, run="run-2").slips) == 1
+    desk.assert_whole()
+
+
+def test_the_answer_to_a_claim_that_was_made_again_tells_nothing_about_now(desk: Desk) -> None:
+    """The store was emptied while a call was in flight; its answer was written before we knew of any loss."""
+    limit(desk, minute=(10, 60), headers=True, digest="same")
+    job = desk.job()
+    desk.put_jobs([job])
+    early = desk.take().one
+    desk.client.flushall()
+    desk.wait(1)
+    limit(desk, minute=(10, 60), headers=True, digest="same")
+    assert asking(desk, run="run-2").verdict == "quiet"
+    assert desk.renew(early) == ["unknown"]
+    assert desk.remember(early, job) == "held"
+    answer(desk, early, {"minute": {"limit": 10, "remaining": 9}})
+    desk.wait(QUIET_S)
+    desk.put(9)
+    assert len(asking(desk, 9, run="run-2").slips) == 1
+    desk.assert_whole()
+
+
+def test_a_probe_without_an_answer_is_followed_by_another(desk: Desk) -> None:
+    suspicious(desk, headers=True)
+    desk.put(3)
+    probe = asking(desk, 3).one
+    desk.wait(5)
+    desk.park(probe, UNANSWERED, wait_s=3000)
+    dealt = asking(desk, 3)
+    assert dealt.slips == []
+    assert dealt.next_us <= dealt.now_us + micros(TRANSIT_S)
+    desk.wait(TRANSIT_S + 0.001)
+    assert len(asking(desk, 3).slips) == 1
+    desk.assert_whole()
+
+
+def test_an_api_without_headers_waits_its_own_window(desk: Desk) -> None:
+    suspicious(desk, headers=False)
+    desk.put(10)
+    assert asking(desk, 10).slips == []
+    left = 60 + TRANSIT_S - QUIET_S
+    desk.wait(left - 0.1)
+    assert asking(desk, 10).slips == []
+    desk.wait(0.2)
+    assert len(asking(desk, 10).slips) == 10
+    desk.assert_whole()
+
+
+def test_who_wants_no_probe_waits_the_window_even_with_headers(desk: Desk) -> None:
+    suspicious(desk, headers=True, mode="wait")
+    desk.put()
+    assert asking(desk, mode="wait").slips == []
+    dealt = asking(desk, mode="wait")
+    assert dealt.next_us == int(desk.hash("meta")["unsure"]) + micros(60 + TRANSIT_S)
+    desk.assert_whole()
+
+
+def test_care_ends_by_itself_after_a_window(desk: Desk) -> None:
+    suspicious(desk, headers=True)
+    desk.wait(60 + TRANSIT_S - LEASE_S)
+    desk.put(10)
+    assert len(asking(desk, 10).slips) == 10
+    desk.assert_whole()
+
+
+def test_a_clock_that_jumped_ahead_is_told_to_who_asks_and_frees_nothing(desk: Desk) -> None:
+    limit(desk, second=(5, 1), headers=False)
+    for slip in out(desk, 5):
+        answer(desk, slip)
+    desk.put(5)
+    expected = desk.now_us + micros(0.01)
+    desk.outage(5)
+    dealt = asking(desk, 5, expect=expected)
+    assert (dealt.verdict, dealt.slips) == ("clock", [])
+    desk.decide("suspect", {"cause": "clock", "lease_us": micros(LEASE_S), "mode": "probe"})
+    assert asking(desk, 5).verdict == "quiet"
+    assert told(desk) == ["suspect:clock opened"]
+    assert opens_s(desk) >= LEASE_S
+    desk.assert_whole()
+
+
+def test_a_clock_as_expected_is_not_suspect(desk: Desk) -> None:
+    limit(desk, minute=(5, 60))
+    desk.put()
+    assert len(desk.take(expect=desk.now_us - 99_000).slips) == 1
+    desk.assert_whole()
+
+
+def test_two_processes_that_saw_the_same_step_wait_once(desk: Desk) -> None:
+    limit(desk, minute=(5, 60))
+    facts = {"cause": "clock", "lease_us": micros(LEASE_S), "mode": "probe"}
+    desk.decide("suspect", facts)
+    until = desk.hash("meta")["quiet"]
+    desk.wait(5)
+    desk.decide("suspect", facts)
+    assert desk.hash("meta")["quiet"] == until
+    assert told(desk) == ["suspect:clock opened"]
+
+
+def test_a_clock_that_stepped_back_frees_nothing_early_and_keeps_nothing_longer(desk: Desk) -> None:
+    limit(desk, minute=(2, 60))
+    for slip in out(desk, 2):
+        answer(desk, slip)
+    desk.wait(10)
+    asked = desk.take().now_us
+    desk.now_us -= micros(3600)
+    desk.put()
+    dealt = desk.take()
+    assert dealt.now_us > asked
+    assert dealt.slips == []
+    assert 49.9 <= (dealt.next_us - dealt.now_us) / 1e6 <= 50.1
+    assert 49.9 <= opens_s(desk, at=dealt) <= 50.1
+    desk.assert_whole()
+
+
+def test_a_clock_that_stands_still_still_moves_on(desk: Desk) -> None:
+    times = [desk.take().now_us for _ in range(50)]
+    assert all(later > earlier for earlier, later in pairwise(times))
+
+
+def test_a_check_of_an_operator_is_not_handed_out_in_the_quiet_time(desk: Desk) -> None:
+    limit(desk, minute=(10, 60), headers=False)
+    asking(desk)
+    facts = {
+        "group": f"{CAR}|calls", "lease": "permit.1", "worker": "operator", "lease_us": micros(30),
+        "transit_us": micros(TRANSIT_S), "mode": "probe",
+    }  # fmt: skip
+    given, now, again = desk.decide("permit", facts)
+    assert (given, again) == (0, now + micros(LEASE_S) - (now - int(desk.hash("meta")["unsure"])))
+    desk.wait(QUIET_S)
+    given, _, again = desk.decide("permit", facts)  # an API without headers waits its own window
+    assert (given, again) == (0, int(desk.hash("meta")["unsure"]) + micros(60 + TRANSIT_S))
+    desk.assert_whole()
+
+
+@pytest.mark.parametrize("prio", [URGENT, 1, 2])
+def test_no_priority_passes_a_suspect_window(desk: Desk, prio: int) -> None:
+    suspicious(desk, headers=False)
+    desk.put(prio=prio)
+    assert asking(desk).slips == []
+    desk.assert_whole()

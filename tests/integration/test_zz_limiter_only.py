@@ -1,0 +1,46 @@
+"""Each rule's test can fail: with the rule taken out of the source, the test that the table names for it does.
+
+A test that still passes proves nothing; a rule without a test that fails may be deleted by anyone.
+"""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.integration.mutations import Mutation, module_without, scripts_without
+BROKER_RULES: list = []
+from worker.store.scripts import FOLDER, compose
+
+try:
+    from tests.integration.mutations_limiter import LIMITER_RULES
+except ModuleNotFoundError:
+    LIMITER_RULES = []
+
+RULES: list[Mutation] = [*BROKER_RULES, *LIMITER_RULES]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lua_folder(mutation: Mutation, tmp_path: Path) -> Iterator[Path]:
+    """Overrides the folder every other fixture takes its scripts from."""
+    with nullcontext() if mutation.is_script else module_without(mutation):
+        yield scripts_without(mutation, tmp_path) if mutation.is_script else FOLDER
+
+
+@pytest.mark.parametrize("mutation", RULES, ids=lambda mutation: mutation.name)
+def test_the_test_of_a_rule_fails_without_the_rule(
+    mutation: Mutation, lua_folder: Path, store: "redis.Redis[bytes]", request: pytest.FixtureRequest
+) -> None:
+    for path in lua_folder.glob("*.lua"):
+        store.script_load(compose(path.stem, lua_folder))  # what is left must still be a program
+    wanted = [name for name in inspect.signature(mutation.test).parameters if name not in mutation.given]
+    fixtures = {name: request.getfixturevalue(name) for name in wanted}
+    try:
+        mutation.test(**fixtures, **mutation.given)
+    except (AssertionError, pytest.fail.Exception):
+        return
+    pytest.fail(f"{mutation.test.__name__} passes although {mutation.file} lacks the rule: {mutation.rule}")

@@ -1,0 +1,1 @@
+"""Accept, over HTTP: what other services and the vendors send us."""

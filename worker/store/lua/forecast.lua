@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+--!include serve
+-- When the n-th permit from now can be had, if everybody ahead asks at once and nobody else comes.
+-- In saturation permit n of a window comes one turn (its length and a call) after permit n - limit. So whole turns are
+-- counted, and what is left of n is looked up in the buckets; the other windows spread out what is left.
+-- KEYS[1] prefix; ARGV[2] JSON {group, p = priority, n, call_us = how long a call takes}
+-- returns {now µs, µs when it can be had}, or an empty list for an unknown budget
+
+local now = read_clock()
+local windows = load_windows(A.group, now)
+if not windows then return {} end
+
+local function turns_of(w, n)
+  local open = math.max(1, w.lim - window_reserve(w, A.p, now))
+  local turns = math.floor((n - 1) / open)
+  return turns, n - turns * open, open - w.tot - w.inf - w.fgn
+end
+
+-- by this window alone
+local function when(w, n)
+  local turns, rest, free = turns_of(w, n)
+  local at = now
+  -- who is in flight leaves a window's length after its answer
+  if rest > free then at = window_next(w, now, rest - free) or (now + A.call_us + w.len) end
+  return math.max(at, w.shut) + turns * (w.len + A.call_us)
+end
+
+local latest = now
+for _, w in ipairs(windows) do
+  window_save(w)
+  local turns, rest = turns_of(w, A.n)
+  local at = now
+  for _, other in ipairs(windows) do at = math.max(at, when(other, rest)) end
+  latest = math.max(latest, when(w, A.n), at + turns * (w.len + A.call_us))
+end
+return {now, latest}

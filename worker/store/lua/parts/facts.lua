@@ -1,0 +1,50 @@
+-- What a decision is told is looked at before anything is written: a script that fails half-way is not rolled back.
+
+local function need(right, what)
+  if not right then error('bad facts: ' .. what) end
+end
+
+local function need_type(value, wanted, what) need(type(value) == wanted, what .. ' must be a ' .. wanted) end
+
+local function need_settle(settle)
+  need_type(settle, 'table', 'settle')
+  if settle.mode == 'answered' then
+    need(settle.age == nil or type(settle.age) == 'number', 'settle.age must be a number')
+  elseif settle.mode == 'unanswered' then
+    need_type(settle.more, 'number', 'settle.more')
+  else
+    need(settle.mode == 'refund', 'settle.mode must be answered, unanswered or refund')
+  end
+end
+
+local function need_told(told)
+  for _, said in pairs(told or {}) do
+    need_type(said, 'table', 'told')
+    for _, number in pairs(said) do need_type(number, 'number', 'what is told') end
+  end
+end
+
+local function need_why(why)
+  need_type(why, 'table', 'why')
+  need_type(why.class, 'string', 'why.class')
+end
+
+local function need_job(facts, message)
+  for _, name in ipairs({'id', 'op', 'acct', 'api', 'budget', 'chain'}) do need_type(facts[name], 'string', name) end
+  for _, name in ipairs({'prio', 'rep', 'dl', 'page'}) do need_type(facts[name], 'number', name) end
+  if facts.key then need_type(facts.psha, 'string', 'psha') end
+  need_type(message, 'string', 'message')
+end
+
+-- what finish, park and bury share
+local function need_ack()
+  for _, name in ipairs({'id', 'lease', 'group'}) do need_type(A[name], 'string', name) end
+  need(string.find(A.group, '|', 1, true), 'group must be account|budget')
+  need_settle(A.settle)
+  need_told(A.told)
+  for _, notice in ipairs(A.notices or {}) do
+    need_type(notice.key, 'string', 'notice.key')
+    need_type(notice.facts, 'string', 'notice.facts')
+  end
+  for i, facts in ipairs(A.successors or {}) do need_job(facts, ARGV[4 + i]) end
+end
