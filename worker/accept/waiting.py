@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.accept.envelope import PRIORITIES
 from worker.accept.jobs import Job
+from worker.limiter.estimate import expected_s
 from worker.limiter.holds import Holds, over
 from worker.limiter.limiter import Limiter
 from worker.limiter.window import BudgetState
@@ -20,13 +21,16 @@ from worker.store.partition import Partition
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`ahead` jobs of its lane and priority go first (None when it is parked until a time); why it is not sent yet."""
+    """`ahead` jobs of its lane and priority go first (None when it is parked until a time); why it is not sent yet;
+    when it will be, as far as can be told (None while something stops it that has no known end).
+    """
 
     ahead: int | None
     behind: int
     due_s: float | None
     reasons: tuple[str, ...]
     next_permit_s: float | None
+    expected_s: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +55,8 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
     state = limiter.budget(job.account, job.budget, p)
     due_s = (job.due_us - now_us) / 1e6 if rank is None and job.due_us > now_us else None
     reasons = []
-    if hold := over(holds.all(), job.account, job.operation, job.budget):
+    hold = over(holds.all(), job.account, job.operation, job.budget)
+    if hold:
         reasons.append(hold.words())
     if not workers:
         reasons.append("no worker is running")
@@ -67,7 +72,9 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
     if rank:
         reasons.append(f"{rank} jobs are ahead of it in its line")
     behind = 0 if rank is None else max(0, int(length) - int(rank) - 1)
-    return Waiting(rank, behind, due_s, tuple(reasons or ["nothing: it is next"]), state.next_s)
+    stopped = hold is not None or not workers or int(float(suspicion[0] or 0)) > now_us
+    expected = None if stopped or rank is None else expected_s(job, partition)
+    return Waiting(rank, behind, due_s, tuple(reasons or ["nothing: it is next"]), state.next_s, expected)
 
 
 def _care(suspicion: Sequence[str | None], state: BudgetState, now_us: int) -> Iterator[str]:

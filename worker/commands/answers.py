@@ -11,7 +11,7 @@ from typing import Any
 
 from worker.accept.jobs import Chain, Job, merged, page_items
 from worker.accept.waiting import Waiting, waiting_for
-from worker.commands.output import as_json, facts, many, times, when
+from worker.commands.output import as_json, facts, many, span, times, when
 from worker.commands.session import Session
 from worker.commands.timeline import timeline
 
@@ -161,5 +161,7 @@ def _waiting_lines(job: Job, waiting: Waiting) -> Iterator[str]:
     if waiting.ahead is not None:
         place = waiting.ahead + 1
         yield f"place {place} of {place + waiting.behind} in its line ({job.account} {job.operation}, {job.priority})"
+    if waiting.expected_s is not None:
+        yield f"expected to be sent in about {span(waiting.expected_s)}, if nothing more urgent comes"
     for reason in waiting.reasons:
         yield f"waits for: {reason}"

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from worker.commands.answers import asked, died_of, efforts, identity
+from worker.commands.bundling import write_bundle
 from worker.commands.letter_options import filter_options, wanted_from
 from worker.commands.output import ago, emit, facts, line, table, times, when
 from worker.commands.session import Session, with_session
@@ -93,11 +94,16 @@ def _beside(session: Session) -> str:
 
 @dlq.command("show", short_help="Show a letter: what is known, what can safely be done.")
 @click.argument("job_id", metavar="ID")
+@click.option("--bundle", is_flag=True, help="Write a file for the vendor's support instead; ID may be a problem's.")
+@click.option("--output", type=click.Path(dir_okay=False, allow_dash=True), help="Where to write it (-: print it).")
 @json_option
 @with_session
-def show_command(session: Session, job_id: str, as_json: bool) -> None:
+def show_command(session: Session, job_id: str, bundle: bool, output: str | None, as_json: bool) -> None:
     """Show a letter: what is known, what not, what can safely be done."""
     session.load_catalogue()
+    if bundle or output:
+        write_bundle(session, job_id, output, as_json)
+        return
     job = require_letter(session.jobs.read(job_id))
     if as_json:
         emit(times(letter(session.jobs, job)))
