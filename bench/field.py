@@ -88,12 +88,13 @@ class Field:
         settings = load(self.settings())
         return Enqueuer(settings, self.client, Scripts(self.client, Keys(settings.partition)))
 
-    def round_trips(self) -> int:
-        """How often the store has been asked since it was cleared: scripts, blocking reads and transactions."""
+    def asked(self) -> tuple[int, int]:
+        """How often the store was asked since it was cleared (scripts, blocking reads, transactions), and its µs."""
         told: dict[str, Any] = self.client.info("commandstats")
-        return sum(
-            told.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval", "blpop", "brpop", "exec")
-        )
+        found = [
+            told[name] for one in ("evalsha", "eval", "blpop", "brpop", "exec") if (name := f"cmdstat_{one}") in told
+        ]
+        return sum(one["calls"] for one in found), sum(one["usec"] for one in found)
 
 
 def wanted(count: int, accounts: int = 1) -> list[Wanted]:

@@ -2,9 +2,9 @@
 
 One subscription of 100 calls a second, four processes of eight threads, jobs enqueued at once. The simulated API's log
 is the judge: it counts every arrival in exact sliding windows. `used` is (let in - limit) / time / limit per second,
-since the first `limit` calls cost no time. Part of the delay lies before the arrival, as it does in life. The last row is
-computed: a limiter that gives each permit out again in the very moment its window has passed after the answer. Where
-latencies differ it, too, stays below the limit, the more so the shorter the run. Its scope ends at figures.
+since the first `limit` calls cost no time. Part of the delay lies before the arrival, as it does in life. The last row
+is computed: a limiter that gives each permit out again in the very moment its window has passed after the answer.
+Where latencies differ it, too, stays below the limit, the more so the shorter the run. Its scope ends at figures.
 """
 
 import heapq

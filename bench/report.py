@@ -97,7 +97,7 @@ def pickup_lines(rows: list[Row]) -> list[str]:
 
 def throughput_lines(rows: list[Row]) -> list[str]:
     """By number of processes."""
-    heads = ("", "processes", "jobs/s", "of stock with results", "asks of the store per job")
+    heads = ("", "processes", "jobs/s", "of stock with results", "asks of the store per job", "its µs per job")
     shown = [
         (
             row["subject"],
@@ -105,6 +105,7 @@ def throughput_lines(rows: list[Row]) -> list[str]:
             f"{row['jobs_per_s']:.0f}",
             f"{row['of_stock']:.2f} x",
             f"{row['asked_per_job']:.2f}",
+            f"{row['store_us_per_job']:.0f}",
         )
         for row in rows
     ]

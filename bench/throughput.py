@@ -3,7 +3,8 @@ throughput`.
 
 The jobs do nothing, so this is the price of queueing alone. They are enqueued before the gate opens (`marks.py`); time
 runs from the first beginning to the last end, over all processes. Paceline keeps evidence and a result of every job;
-dramatiq is measured without and with results. Its scope ends at figures.
+dramatiq is measured without and with results. The store runs scripts one at a time, so its time per job bounds what any
+number of processes can reach on one partition. Its scope ends at figures.
 """
 
 import os
@@ -46,7 +47,7 @@ def one(field: Field, name: str, processes: int, jobs: int) -> dict[str, Any]:
     with Crew(command, processes, environ, READY, field.folder):
         enqueue(field, jobs)
         time.sleep(0.5)  # until every process has taken what it takes before the gate
-        asked = field.round_trips()
+        asked_before, spent_before = field.asked()
         gate.touch()
         until = time.monotonic() + AT_MOST_S
         while not marks.exists() or marks.stat().st_size < 16 * jobs:
@@ -54,10 +55,16 @@ def one(field: Field, name: str, processes: int, jobs: int) -> dict[str, Any]:
                 raise SystemExit(f"bench: {name} was not through with {jobs} jobs after {AT_MOST_S:.0f} s")
             time.sleep(0.02)
         time.sleep(0.2)  # the last acknowledgements
-        asked = field.round_trips() - asked
+        asked, spent_us = field.asked()
     times = read_marks(marks)
     span_s = (max(ended for _, ended in times) - min(began for began, _ in times)) / 1e9
-    return {"subject": name, "processes": processes, "jobs_per_s": jobs / span_s, "asked_per_job": asked / jobs}
+    return {
+        "subject": name,
+        "processes": processes,
+        "jobs_per_s": jobs / span_s,
+        "asked_per_job": (asked - asked_before) / jobs,
+        "store_us_per_job": (spent_us - spent_before) / jobs,
+    }
 
 
 def paceline() -> Subject:

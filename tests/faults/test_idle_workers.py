@@ -37,6 +37,7 @@ def test_an_idle_worker_sends_the_store_at_most_two_requests_a_second(
         late = stage.enqueue(STATUS)
         woken = until(lambda: stage.states(late) == {"done": 1}, 30)
     assert rate <= PER_SECOND, seen
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
     with capsys.disabled():
         print(f"\n  idle: {rate:.2f} requests a second ({dict(seen)}); the next job was done {woken:.2f} s later")

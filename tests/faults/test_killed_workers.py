@@ -110,6 +110,7 @@ def test_a_job_that_kills_three_workers_is_given_up(stage: Stage) -> None:
         stage.await_all_ended()
     assert (stage.job(job)["state"], stage.job(job)["err"]) == ("dead", "crashed")
     assert stage.arrivals(job) == 3
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 

@@ -81,6 +81,7 @@ def test_the_lost_reply_of_a_park_counts_one_attempt(stage: Stage, proxy: Proxy)
     assert rule.struck == 1
     assert stage.arrivals(job) == 2
     assert (stage.job(job)["state"], stage.job(job)["attempts"]) == ("done", "1")
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 
@@ -110,6 +111,7 @@ def test_the_lost_reply_of_an_enqueue_makes_one_job(stage: Stage, proxy: Proxy) 
     with Crew(stage.settings, stage.store.url):
         stage.await_all_ended()
     stage.assert_each_sent_once([accepted.job_id])
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 
@@ -148,6 +150,7 @@ def test_a_thread_held_up_between_its_permit_and_the_first_byte_sends_nothing_an
     # two permits were taken for each job and one of them was given back: one of each is still in its window
     window: dict[bytes, bytes] = stage.client.hgetall(stage.keys("window", f"{PARTY}|commands"))  # type: ignore[assignment]
     assert (int(window[b"tot"]), int(window[b"inf"])) == (1, 0)
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 

@@ -133,4 +133,5 @@ def test_jobs_in_hand_that_never_began_go_back_to_their_place_with_their_permits
     assert stage.states(ids) == {"done": 12}
     stage.assert_each_sent_once(ids)
     assert stage.crashes() == 0
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)

@@ -100,6 +100,7 @@ def test_a_job_that_fails_while_the_store_is_away_is_not_lost(make_stage: MakeSt
         stage.await_all_ended()
     assert (stage.job(job)["state"], stage.job(job)["attempts"]) == ("done", "1")
     assert stage.arrivals(job) == 2
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 
@@ -115,6 +116,7 @@ def test_jobs_that_wait_for_their_time_survive_the_store(make_stage: MakeStage) 
         stage.await_all_ended()
     assert stage.states(ids) == {"done": 5}
     assert {stage.arrivals(job) for job in ids} == {2}
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 
@@ -150,6 +152,7 @@ def test_an_answer_waits_as_long_as_the_store_is_away(make_stage: MakeStage) -> 
     assert stage.states(ids) == {"done": 2}
     assert stage.crashes() == 0
     stage.assert_each_sent_once(ids)
+    stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 
 

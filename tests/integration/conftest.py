@@ -27,6 +27,13 @@ def desk(store: "redis.Redis[bytes]", lua_folder: Path) -> Desk:
 
 
 @pytest.fixture
+def full(desk: Desk) -> Iterator[Desk]:
+    """A desk whose store the test makes full; it has room again afterwards."""
+    yield desk
+    desk.client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
 def make_floor(store: "redis.Redis[bytes]", redis_url: str, lua_folder: Path) -> Iterator[Callable[..., Floor]]:
     """Makes brokers on the emptied store."""
     made: list[Floor] = []

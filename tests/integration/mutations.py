@@ -24,7 +24,8 @@ PLAIN = (int, float, str, bool, tuple, frozenset)
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """`file` is a script (`take.lua`, `parts/lease.lua`) or a module (`worker/broker/threads.py`); `given` are the
-    arguments of a parametrized test, by name.
+    arguments of a parametrized test, by name, and `dies_of` what its failure looks like: any error would do to fail, but
+    a script that merely stumbles says nothing about the rule.
     """
 
     rule: str
@@ -33,6 +34,7 @@ class Mutation:
     instead: str
     test: Callable[..., None]
     given: Mapping[str, Any] = field(default_factory=dict)
+    dies_of: tuple[type[Exception], ...] = (AssertionError, LookupError)
 
     @property
     def is_script(self) -> bool:
@@ -52,11 +54,17 @@ class Mutation:
 
 
 def without(
-    rule: str, file: str, text: str, instead: str, *tests: Callable[..., None], **given: Any
+    rule: str,
+    file: str,
+    text: str,
+    instead: str,
+    *tests: Callable[..., None],
+    dies_of: tuple[type[Exception], ...] = (AssertionError, LookupError),
+    **given: Any,
 ) -> Iterator[Mutation]:
     """One row per test that must fail without the rule; `given` are the arguments of a parametrized one."""
     for test in tests:
-        yield Mutation(rule, file, text, instead, test, given)
+        yield Mutation(rule, file, text, instead, test, given, dies_of)
 
 
 def scripts_without(mutation: Mutation, into: Path) -> Path:

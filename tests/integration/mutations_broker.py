@@ -1,9 +1,12 @@
 """The broker's rules, and which test fails when one is taken out of the source. Lanes and leases: `mutations_leases.py`."""
 
+import redis
+
 from tests.integration import test_rules_broker_crashes as crashes
 from tests.integration import test_rules_broker_due as due
 from tests.integration import test_rules_broker_once as once
 from tests.integration import test_rules_broker_process as process
+from tests.integration import test_rules_broker_stampede as stampede
 from tests.integration import test_rules_broker_store as store
 from tests.integration import test_rules_broker_waking as waking
 from tests.integration.desk import CAR, READ, START
@@ -88,7 +91,7 @@ _ONCE = [
         once.test_another_nonce_gets_other_jobs,
     ),
     *without(
-        "nonces of workers", "take.lua", "local before = redis.call('GET', k_nonce(A.worker))", "local before = redis.call('GET', k_nonce('w1'))",
+        "nonces of workers", "take.lua", "redis.call('SET', k_nonce(A.worker),", "redis.call('SET', k_nonce('w1'),",
         once.test_the_nonces_of_two_workers_do_not_meet,
     ),
     *without(
@@ -165,8 +168,14 @@ _DUE = [
     *without(
         "overdue jobs expire", "take.lua",
         "local overdue = redis.call('ZRANGEBYSCORE', k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)", "local overdue = {}",
-        due.test_a_job_past_its_deadline_expires_and_is_never_handed_out,
         due.test_jobs_of_a_held_lane_expire_too,
+    ),
+    *without(
+        "not even when it is its turn", "parts/serve.lua", "elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then", "elseif false then",
+        due.test_a_job_past_its_deadline_expires_and_is_never_handed_out,
+    ),
+    *without(
+        "expired ones too", "redrive.lua", "if J.state ~= 'dead' and J.state ~= 'expired' then", "if J.state ~= 'dead' then",
         due.test_an_expired_job_can_be_sent_again,
     ),
     *without(
@@ -183,10 +192,6 @@ _DUE = [
     ),
     *without(
         "fifty expiries", "take.lua", "k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)", "k_deadlines(), '-inf', I(now))",
-        due.test_at_most_fifty_jobs_expire_in_one_call_which_then_asks_to_be_called_again,
-    ),
-    *without(
-        "again now", "take.lua", "again = again or #overdue >= 50\n", "",
         due.test_at_most_fifty_jobs_expire_in_one_call_which_then_asks_to_be_called_again,
     ),
     *without(
@@ -274,6 +279,17 @@ _WAKING = [
     ),
 ]  # fmt: skip
 
+_STAMPEDE = [
+    *without(
+        "reclaimed once", "parts/ack.lua", "  return 'superseded'\nend", "  return 'own'\nend",
+        stampede.test_after_a_stampede_every_job_is_in_one_place_and_can_still_be_done,
+    ),
+    *without(
+        "permits come back", "parts/permit.lua", "        w.taken = w.taken - 1     -- it never went out", "        w.inf = w.inf + 1     -- it never went out",
+        stampede.test_after_a_stampede_every_job_is_in_one_place_and_can_still_be_done,
+    ),
+]  # fmt: skip
+
 _PROCESS = [
     *without(
         "no delay queues", "worker/broker/broker.py", "        return set()\n", "        return {'paceline.DQ'}\n",
@@ -284,8 +300,7 @@ _PROCESS = [
         process.test_a_delay_is_refused,
     ),
     *without(
-        "one way in", "worker/broker/broker.py", "        accepted = self.accept.enqueue(wanted)\n",
-        "        accepted = self.accept.store([self.accept.prepare(wanted)])[0] if wanted.params else self.accept\n",
+        "one way in", "worker/accept/enqueue.py", "operation.check(account, wanted.params, wanted.body)", "dict(wanted.params), None",
         process.test_a_sent_message_goes_through_the_same_checks_as_every_other_way_in,
     ),
     *without(
@@ -301,6 +316,35 @@ _PROCESS = [
     *without(
         "never stuck", "worker/broker/acknowledging.py", "            self._bury_instead(card, fate, error)\n", "            raise\n",
         process.test_an_answer_that_can_be_said_in_no_way_frees_the_thread_and_leaves_the_lease_to_lapse,
+        dies_of=(redis.ResponseError,),
+    ),
+    *without(
+        "never stuck, whatever the error", "worker/broker/acknowledging.py",
+        "        except Exception as error:\n            if is_outage(error):", "        except redis.RedisError as error:\n            if is_outage(error):",
+        process.test_an_answer_that_can_never_be_said_buries_the_job_and_frees_the_thread,
+        error=TypeError("cannot be written as JSON"), dies_of=(TypeError,),
+    ),
+    *without(
+        "buried at least", "worker/broker/acknowledging.py", "            self._call(card, instead)\n", "            pass\n",
+        process.test_an_answer_that_can_never_be_said_buries_the_job_and_frees_the_thread,
+        error=redis.ResponseError("ERR"),
+    ),
+    *without(
+        "outages by their words", "worker/store/connection.py", "bool(_AWAY_WORDS.match(str(error)))", "False",
+        process.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("BUSY running"), outage=True,
+    ),
+    *without(
+        "mistakes are no outages", "worker/store/connection.py", "bool(_AWAY_WORDS.match(str(error)))", "True",
+        process.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("ERR"), outage=False,
+    ),
+    *without(
+        "full is an outage", "worker/store/connection.py", "    TryAgainError,\n    OutOfMemoryError,\n)", "    TryAgainError,\n)",
+        process.test_only_what_time_can_mend_is_waited_for, error=redis.exceptions.OutOfMemoryError(), outage=True,
+    ),
+    *without(
+        "a bell ends waiting", "worker/broker/threads.py",
+        "            self._look_at = 0.0\n            self._condition.notify_all()\n\n    def look_again_at", "            pass\n\n    def look_again_at",
+        process.test_waiting_is_ended_by_a_bell_at_once,
     ),
     *without(
         "undecided is never done", "worker/broker/acknowledging.py",
@@ -365,6 +409,26 @@ _STORE = [
         "nor for old", "redrive.lua", "#!lua\n", "#!lua flags=allow-oom\n", store.test_a_full_store_takes_no_new_work,
     ),
     *without(
+        "take in a full store", "take.lua", "#!lua flags=allow-oom\n", "#!lua\n",
+        store.test_running_work_goes_on_in_a_full_store, dies_of=(redis.exceptions.OutOfMemoryError,),
+    ),
+    *without(
+        "forgotten scripts", "worker/store/scripts.py", "return self._client.eval(known[1], *words)", "raise",
+        store.test_a_server_that_forgot_the_scripts_is_sent_them_again, dies_of=(redis.exceptions.NoScriptError,),
+    ),
+    *without(
+        "no walks", "sweep.lua", "local now = read_clock()\n", "local now = read_clock()\nlocal all = redis.call('KEYS', '*')\n",
+        store.test_no_decision_walks_the_key_space_or_waits,
+    ),
+    *without(
+        "no keys of its own", "sweep.lua", "redis.call('ZREM', k_discarded(), id)", "redis.call('ZREM', P .. 'discarded', id)",
+        store.test_no_key_is_spelt_outside_the_table,
+    ),
+    *without(
+        "types", "parts/accept.lua", "redis.call('SADD', k_lanes(),", "redis.call('RPUSH', k_lanes(),",
+        store.test_every_key_has_the_type_the_table_says,
+    ),
+    *without(
         "suspect after a restart", "parts/suspect.lua", "suspect_begin('restart', lease_us, mode, now)", "local _ = nil",
         store.test_after_a_restart_that_may_have_lost_something_nothing_is_handed_out_for_one_lease,
         store.test_no_lease_is_taken_back_before_renewals_have_had_their_time,
@@ -418,8 +482,8 @@ _STORE = [
     ),
     *without(
         "damaged records", "parts/job.lua", "if not (v[1] and v[2] and v[3] and v[5]) then return nil end", "if not v[1] then return nil end",
-        store.test_a_damaged_record_at_the_head_of_a_line_stops_nobody,
+        store.test_a_damaged_record_at_the_head_of_a_line_stops_nobody, dies_of=(redis.ResponseError,),
     ),
 ]  # fmt: skip
 
-BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE]
+BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE, *_STAMPEDE]

@@ -31,6 +31,10 @@ LANE_RULES = [
         lanes.test_lanes_of_one_budget_are_served_in_turn,
     ),
     *without(
+        "equal shares", "parts/serve.lua", "local share = math.ceil((want - given) / #lanes)", "local share = want",
+        lanes.test_what_one_call_hands_out_is_shared_by_the_lanes,
+    ),
+    *without(
         "budgets in turn", "parts/lane.lua",
         "redis.call('ZADD', k_ready(p), I(at), group)", "redis.call('ZADD', k_ready(p), old or I(at), group)",
         lanes.test_budgets_are_served_in_turn,

@@ -97,11 +97,11 @@ _SUSPECT = [
         suspect.test_after_the_quiet_time_one_call_is_in_flight_until_headers_have_told,
     ),
     Without(
-        "until headers have told", BUDGET, "or w.sure > unsure or", "or",
+        "until headers have told", BUDGET, "or w.sure > doubt.unsure or", "or",
         suspect.test_after_the_quiet_time_one_call_is_in_flight_until_headers_have_told,
     ),
     Without(
-        "told by a call sent since", BUDGET, "w.sure > unsure", "w.sure > 0",
+        "told by a call sent since", BUDGET, "w.sure > doubt.unsure", "w.sure > 0",
         suspect.test_the_answer_to_a_call_of_before_the_loss_tells_nothing_about_now,
     ),
     Without(
@@ -114,15 +114,15 @@ _SUSPECT = [
         suspect.test_a_probe_without_an_answer_is_followed_by_another,
     ),
     Without(
-        "without headers", BUDGET, "if headers and mode ~= 'wait' then", "if mode ~= 'wait' then",
+        "without headers", BUDGET, "if doubt.headers and doubt.mode ~= 'wait' then", "if doubt.mode ~= 'wait' then",
         suspect.test_an_api_without_headers_waits_its_own_window,
     ),
     Without(
-        "wait", BUDGET, "if headers and mode ~= 'wait' then", "if headers then",
+        "wait", BUDGET, "if doubt.headers and doubt.mode ~= 'wait' then", "if doubt.headers then",
         suspect.test_who_wants_no_probe_waits_the_window_even_with_headers,
     ),
     Without(
-        "care ends", BUDGET, " or now >= unsure + w.len + transit then", " then",
+        "care ends", BUDGET, " or now >= sure_at then", " then",
         suspect.test_care_ends_by_itself_after_a_window,
     ),
     Without(
@@ -190,19 +190,31 @@ _LOSS = [
         loss.test_a_restart_that_lost_its_last_moments_lets_no_window_overflow,
     ),
     Without(
-        "what is forgotten is asked for", ACK, "then return 'forgotten' end", "then return 'superseded' end",
-        loss.test_a_restart_that_lost_its_last_moments_lets_no_window_overflow,
+        "what is forgotten is asked for", ACK, "then return 'forgotten' end\n", "then return 'superseded' end\n",
+        loss.test_the_answer_to_a_claim_of_the_lost_moments_counts_and_is_not_asked_for_again,
+        {"remembered": "waiting"},
+    ),
+    Without(
+        "an earlier claim gives way", "renew.lua", "if J.state == 'running' and (entry.full.taken or 0) >",
+        "if false and (entry.full.taken or 0) >",
+        loss.test_the_answer_to_a_claim_of_the_lost_moments_counts_and_is_not_asked_for_again,
+        {"remembered": "an earlier claim"},
     ),
     Without(
         "a claim made again has its permit", PERMIT, "      w.inf = w.inf + 1\n      w.taken = w.taken + 1\n",
-        "      w.inf = w.inf + 0\n", loss.test_an_emptied_store_lets_no_window_overflow,
+        "      w.inf = w.inf + 0\n", suspect.test_a_claim_that_was_made_again_has_its_permit_again,
+    ),
+    Without(
+        "a dead worker may have sent", BUDGET, "local sure_at = doubt.quiet + doubt.transit + w.len",
+        "local sure_at = doubt.unsure + doubt.transit + w.len",
+        suspect.test_an_api_without_headers_waits_its_own_window,
     ),
     Without(
         "one probe, not many", BUDGET, "if w.inf == 0 then return 1, now end", "if w.inf < 9 then return 9, now end",
         loss.test_with_headers_at_most_the_single_probe_is_one_too_many,
     ),
     Without(
-        "care is over in the end", BUDGET, " or now >= unsure + w.len + transit then", " then",
+        "care is over in the end", BUDGET, " or now >= sure_at then", " then",
         loss.test_after_a_loss_the_limit_is_used_again, {"headers": False},
     ),
 ]  # fmt: skip

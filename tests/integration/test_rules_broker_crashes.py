@@ -86,10 +86,12 @@ def test_an_outage_is_no_crash(desk: Desk) -> None:
 
 
 def test_a_lost_reply_of_take_is_no_crash(desk: Desk) -> None:
+    desk.hire("w2")
     job = desk.put(1)[0]
     desk.take(1, nonce="lost")
     for _ in range(4):
         desk.wait(LEASE_S - 1)
+        desk.take(0, worker="w2")
         again = desk.take(1, nonce="lost").one
     assert crashes(desk, job) == 0
     assert desk.finish(again) == "own"

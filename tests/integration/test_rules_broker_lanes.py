@@ -33,8 +33,15 @@ def test_no_more_jobs_are_handed_out_than_there_are_free_threads(desk: Desk) -> 
 def test_lanes_of_one_budget_are_served_in_turn(desk: Desk) -> None:
     desk.put(50, op="car.many")
     few = desk.put(3, op="car.few")
-    taken = [slip for _ in range(3) for slip in desk.take(2).slips]
+    taken = [desk.take(1).one for _ in range(6)]
     assert [slip.id for slip in taken if slip.facts["operation"] == "car.few"] == few
+    desk.assert_whole()
+
+
+def test_what_one_call_hands_out_is_shared_by_the_lanes(desk: Desk) -> None:
+    desk.put(50, op="car.many")
+    few = desk.put(3, op="car.few")
+    assert set(few) <= set(desk.take(6).ids)
     desk.assert_whole()
 
 
@@ -42,7 +49,7 @@ def test_budgets_are_served_in_turn(desk: Desk) -> None:
     desk.hire(accounts=TWO_ACCOUNTS, digest="d2", threads=100)
     desk.put(50)
     other = desk.put(3, acct=OTHER)
-    taken = [slip for _ in range(3) for slip in desk.take(2).slips]
+    taken = [desk.take(1).one for _ in range(6)]
     assert [slip.id for slip in taken if slip.facts["account"] == OTHER] == other
     desk.assert_whole()
 

@@ -1,5 +1,7 @@
 """Leases and fencing: who holds a job, for how long, and what a late answer is still worth."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.integration.desk import ANSWERED, CAR, LEASE_S, REFUND, START, TRANSIT_S, Desk, account, micros
@@ -175,6 +177,9 @@ def test_only_the_holder_may_send_an_unrepeatable_call(desk: Desk) -> None:
     lapse(desk)
     new = desk.take(1).one
     assert not desk.sending(old)
+    desk.put(1, op=START, rep=0)
+    other = desk.take(1).one
+    assert not desk.sending(replace(new, lease=other.lease))
     assert desk.sending(new)
     desk.assert_whole()
 

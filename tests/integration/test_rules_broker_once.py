@@ -35,9 +35,10 @@ def test_another_nonce_gets_other_jobs(desk: Desk) -> None:
 
 def test_the_nonces_of_two_workers_do_not_meet(desk: Desk) -> None:
     desk.hire("w2")
-    desk.put(2)
-    assert desk.take(1, nonce="n").ids != desk.take(1, worker="w2", nonce="n2").ids
-    assert len(desk.take(1, nonce="n").slips) == 1
+    desk.put(4)
+    one, two = desk.take(1, nonce="a").ids, desk.take(1, worker="w2", nonce="b").ids
+    assert one != two
+    assert [desk.take(1, nonce="a").ids, desk.take(1, worker="w2", nonce="b").ids] == [one, two]
     desk.assert_whole()
 
 

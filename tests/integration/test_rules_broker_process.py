@@ -300,7 +300,7 @@ def test_waiting_is_ended_by_a_bell_at_once() -> None:
     threads.total = 1
     threads.wait_to_look(0)
     heard: list[bool] = []
-    waiting = threading.Thread(target=lambda: heard.append(threads.wait_to_look(60)))
+    waiting = threading.Thread(target=lambda: heard.append(threads.wait_to_look(10)))
     waiting.start()
     threads.wake()
     waiting.join(30)

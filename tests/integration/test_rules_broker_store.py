@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ MAY_BE_REFUSED = {"enqueue", "redrive"}
 
 
 # -- full ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def full(desk: Desk) -> Iterator[Desk]:
-    """A desk; `fill` makes its store full."""
-    yield desk
-    desk.client.config_set("maxmemory", 0)
 
 
 def fill(desk: Desk) -> None:
@@ -91,7 +83,7 @@ def test_no_lease_is_taken_back_before_renewals_have_had_their_time(desk: Desk) 
     jobs = desk.put(1)
     desk.take(1)
     desk.wait(LEASE_S + 1)
-    desk.take(1, run="run-2")
+    desk.take(0, run="run-2")
     assert desk.states(jobs) == ["running"]
     desk.assert_whole()
 
@@ -208,21 +200,21 @@ def test_partitions_know_nothing_of_each_other(desk: Desk) -> None:
     other.assert_whole()
 
 
-def test_no_decision_walks_the_key_space_or_waits() -> None:
+def test_no_decision_walks_the_key_space_or_waits(lua_folder: Path) -> None:
     forbidden = re.compile(r"redis\.p?call\('(KEYS|SCAN|RANDOMKEY|FLUSH\w+|BLPOP|SMEMBERS|LRANGE|HGETALL)'([^)]*)\)")
     bounded = {"k_gates(account", "k_capped(", "k_evidence(facts.job"}  # by budgets, by lanes, by an index
     found = [
         f"{path.name}: {match[0]}"
-        for path in sorted(FOLDER.rglob("*.lua"))
+        for path in sorted(lua_folder.rglob("*.lua"))
         for match in forbidden.finditer(path.read_text(encoding="utf-8"))
         if not any(name in match[2] for name in bounded)
     ]
     assert found == []
 
 
-def test_no_key_is_spelt_outside_the_table() -> None:
+def test_no_key_is_spelt_outside_the_table(lua_folder: Path) -> None:
     spelt = re.compile(r"P \.\.|KEYS\[[2-9]\]|'paceline:")
-    found = [path.name for path in FOLDER.rglob("*.lua") if spelt.search(path.read_text(encoding="utf-8"))]
+    found = [path.name for path in lua_folder.rglob("*.lua") if spelt.search(path.read_text(encoding="utf-8"))]
     assert found == []
 
 

@@ -117,6 +117,30 @@ def test_the_answer_to_a_claim_that_was_made_again_tells_nothing_about_now(desk:
     desk.assert_whole()
 
 
+def test_a_claim_that_was_made_again_has_its_permit_again(desk: Desk) -> None:
+    limit(desk, minute=(3, 60), digest="same")
+    jobs = [desk.job() for _ in range(3)]
+    desk.put_jobs(jobs)
+    slips = desk.take(3).slips
+    desk.client.flushall()
+    limit(desk, minute=(3, 60), digest="same")
+    assert asking(desk, run="run-2").verdict == "quiet"
+    for slip, job in zip(slips, jobs, strict=True):
+        assert desk.remember(slip, job) == "held"
+    for _ in range(3):
+        desk.wait(10)
+        desk.renew(*slips)
+    for slip in slips:
+        answer(desk, slip)
+    desk.wait(LEASE_S + TRANSIT_S + 60 - 30)
+    desk.put(3)
+    assert asking(desk, 3, run="run-2").slips == []
+    assert desk.occupied() == [3]
+    desk.wait(12)
+    assert len(asking(desk, 3, run="run-2").slips) == 3
+    desk.assert_whole()
+
+
 def test_a_probe_without_an_answer_is_followed_by_another(desk: Desk) -> None:
     suspicious(desk, headers=True)
     desk.put(3)
@@ -135,7 +159,7 @@ def test_an_api_without_headers_waits_its_own_window(desk: Desk) -> None:
     suspicious(desk, headers=False)
     desk.put(10)
     assert asking(desk, 10).slips == []
-    left = 60 + TRANSIT_S - QUIET_S
+    left = LEASE_S + TRANSIT_S + 60 - QUIET_S
     desk.wait(left - 0.1)
     assert asking(desk, 10).slips == []
     desk.wait(0.2)
@@ -148,13 +172,13 @@ def test_who_wants_no_probe_waits_the_window_even_with_headers(desk: Desk) -> No
     desk.put()
     assert asking(desk, mode="wait").slips == []
     dealt = asking(desk, mode="wait")
-    assert dealt.next_us == int(desk.hash("meta")["unsure"]) + micros(60 + TRANSIT_S)
+    assert dealt.next_us == int(desk.hash("meta")["unsure"]) + micros(LEASE_S + TRANSIT_S + 60)
     desk.assert_whole()
 
 
 def test_care_ends_by_itself_after_a_window(desk: Desk) -> None:
     suspicious(desk, headers=True)
-    desk.wait(60 + TRANSIT_S - LEASE_S)
+    desk.wait(60 + TRANSIT_S)
     desk.put(10)
     assert len(asking(desk, 10).slips) == 10
     desk.assert_whole()
@@ -226,7 +250,7 @@ def test_a_check_of_an_operator_is_not_handed_out_in_the_quiet_time(desk: Desk) 
     assert (given, again) == (0, now + micros(LEASE_S) - (now - int(desk.hash("meta")["unsure"])))
     desk.wait(QUIET_S)
     given, _, again = desk.decide("permit", facts)  # an API without headers waits its own window
-    assert (given, again) == (0, int(desk.hash("meta")["unsure"]) + micros(60 + TRANSIT_S))
+    assert (given, again) == (0, int(desk.hash("meta")["unsure"]) + micros(LEASE_S + TRANSIT_S + 60))
     desk.assert_whole()
 
 

@@ -4,6 +4,12 @@ import pytest
 
 from bench import pickup, quota, throughput
 from bench.field import Field
+from worker.sandbox.latency import Latency
+
+
+def test_a_perfect_limiter_loses_no_more_than_the_round_trip() -> None:
+    found = quota.perfect(2000, Latency(fixed_ms=20.0))
+    assert found["used"] == pytest.approx(1 / 1.02)
 
 
 @pytest.mark.slow

@@ -27,6 +27,8 @@ from worker.errors import PacelineError
 
 WIDTH_WITHOUT_TERMINAL = 120
 INTERRUPTED = 130
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C too: a shell's background job is started with it ignored."""
 HASTE_S = 2.0
 """What a worker is given to end after Ctrl-C: nobody needs its calls any more."""
 
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 @contextlib.contextmanager
 def signals_as_interrupts() -> Iterator[None]:
     """A terminal that is closed, or a polite request to end, is like Ctrl-C."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ if not windows then return {0, now, -1} end
 local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')
 local quiet = tonumber(m[1] or 0)
 if now < quiet then return {0, now, quiet} end
-local doubt = doubt_of(account_of(A.group), tonumber(m[2] or 0), A.mode, A.transit_us)
+local doubt = doubt_of(account_of(A.group), tonumber(m[2] or 0), quiet, A.mode, A.transit_us)
 local room, again = budget_room(A.group, windows, 0, now, doubt)
 if room <= 0 then return {0, now, again} end
 permits_take(windows, 1)

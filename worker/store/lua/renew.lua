@@ -27,7 +27,17 @@ local function restore(entry, message)
   local facts = entry.full.facts
   if redis.call('EXISTS', k_job(entry.id)) == 0 then job_accept(facts, message, now) end
   local J = job_read(entry.id)
-  if J.state ~= 'waiting' or J.acked == entry.lease then return 'lost' end
+  if J.state == 'running' and (entry.full.taken or 0) > tonumber(J.leased or 0) then
+    -- the claim the store remembers had ended within what was lost: this one came after it
+    local old = lease_read(J.lease)
+    if old then
+      lease_drop(J.lease, old, now)
+      permit_settle(old, J.lease, {mode = 'answered'}, nil, now)
+    end
+    redis.call('HDEL', k_job(J.id), 'sending')
+  elseif J.state ~= 'waiting' or J.acked == entry.lease then
+    return 'lost'
+  end
   job_unwait(J, now)
   J.group = entry.full.group
   local windows = load_windows(J.group, now) or {}

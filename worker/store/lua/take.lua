@@ -58,7 +58,7 @@ end
 again = again or #overdue >= 50
 
 local ctx = {worker = A.worker, nonce = A.nonce, lease_us = A.lease_us, given = {},
-  doubt = function(account) return doubt_of(account, unsure, A.mode, A.transit_us) end}
+  doubt = function(account) return doubt_of(account, unsure, quiet, A.mode, A.transit_us) end}
 local out = {}
 local keep = 0
 if A.keep == 1 and urgent > now - 600000000 then keep = 1 end

@@ -16,7 +16,8 @@ local function ack_status(J)
     if J.state == 'waiting' then return 'waiting' end
     if J.state == 'dead' or J.state == 'expired' then return 'truth' end
   end
-  if J.state == 'waiting' and A.taken and A.taken > tonumber(J.leased or 0) then return 'forgotten' end
+  local open = J.state == 'waiting' or J.state == 'running'
+  if open and A.taken and A.taken > tonumber(J.leased or 0) then return 'forgotten' end
   return 'superseded'
 end
 

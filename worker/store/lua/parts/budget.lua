@@ -29,18 +29,20 @@ end
 
 -- A window the store may have forgotten something about: room for one probe, or none until it has passed.
 -- mode 'wait' | 'probe', also 'fresh', which trusts an empty store and no other cause. Returns room (or nil when the window is sure) and the time to look again.
-local function unsure_room(w, now, unsure, headers, mode, transit)
-  if unsure == 0 or w.sure > unsure or now >= unsure + w.len + transit then return nil end
-  if headers and mode ~= 'wait' then
+local function unsure_room(w, now, doubt)
+  -- a worker that died with what was forgotten may have sent until its lease ran out
+  local sure_at = doubt.quiet + doubt.transit + w.len
+  if doubt.unsure == 0 or w.sure > doubt.unsure or now >= sure_at then return nil end
+  if doubt.headers and doubt.mode ~= 'wait' then
     if w.inf == 0 then return 1, now end
     return 0, window_late(w, now) or BLOCKED
   end
-  return 0, unsure + w.len + transit
+  return 0, sure_at
 end
 
-local function doubt_of(account, unsure, mode, transit)
+local function doubt_of(account, unsure, quiet, mode, transit)
   local headers = string.match(redis.call('HGET', k_conf(), 'a:' .. account) or '', '|1$') ~= nil
-  return {unsure = unsure, headers = headers, mode = mode, transit = transit}
+  return {unsure = unsure, quiet = quiet, headers = headers, mode = mode, transit = transit}
 end
 
 -- how many permits priority p may take now in all windows, and otherwise when to look again (µs or BLOCKED)
@@ -54,7 +56,7 @@ local function budget_room(group, windows, p, now, doubt)
     local free = w.lim - window_reserve(w, p, now) - w.tot - w.inf - w.fgn
     local again = now
     if free <= 0 then again = window_next(w, now, 1 - free) or BLOCKED end
-    local few, when = unsure_room(w, now, doubt.unsure, doubt.headers, doubt.mode, doubt.transit)
+    local few, when = unsure_room(w, now, doubt)
     if few and few < free then
       free = few
       again = when
