@@ -24,8 +24,8 @@ PLAIN = (int, float, str, bool, tuple, frozenset)
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """`file` is a script (`take.lua`, `parts/lease.lua`) or a module (`worker/broker/threads.py`); `given` are the
-    arguments of a parametrized test, by name, and `dies_of` what its failure looks like: any error would do to fail, but
-    a script that merely stumbles says nothing about the rule.
+    arguments of a parametrized test, by name, and `dies_of` what its failure looks like: any error would do to fail,
+    but a script that merely stumbles says nothing about the rule.
     """
 
     rule: str

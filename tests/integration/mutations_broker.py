@@ -1,4 +1,5 @@
-"""The broker's rules, and which test fails when one is taken out of the source. Lanes and leases: `mutations_leases.py`."""
+"""The broker's rules, and which test fails when one is taken out of the source. Lanes and leases: "
+"`mutations_leases.py`."""
 
 import redis
 
@@ -8,6 +9,7 @@ from tests.integration import test_rules_broker_once as once
 from tests.integration import test_rules_broker_process as process
 from tests.integration import test_rules_broker_stampede as stampede
 from tests.integration import test_rules_broker_store as store
+from tests.integration import test_rules_broker_waits as waits
 from tests.integration import test_rules_broker_waking as waking
 from tests.integration.desk import CAR, READ, START
 from tests.integration.mutations import Mutation, without
@@ -44,7 +46,8 @@ _CRASHES = [
         once.test_a_job_asked_for_again_holds_from_the_asking,
     ),
     *without(
-        "before sending: again", "parts/lease.lua", "if J.sending == '1' and J['repeat'] ~= '1' then", "if J['repeat'] ~= '1' then",
+        "before sending: again", "parts/lease.lua", "if J.sending == '1' and J['repeat'] ~= '1' then",
+        "if J['repeat'] ~= '1' then",
         crashes.test_a_crash_is_unknown_only_when_an_unrepeatable_call_may_have_gone_out,
         changes={"op": START, "rep": 0}, sent=False, state="waiting",
     ),
@@ -54,12 +57,14 @@ _CRASHES = [
         changes={"op": START, "rep": 0}, sent=True, state="dead",
     ),
     *without(
-        "repeatable: again", "parts/lease.lua", "if J.sending == '1' and J['repeat'] ~= '1' then", "if J.sending == '1' then",
+        "repeatable: again", "parts/lease.lua", "if J.sending == '1' and J['repeat'] ~= '1' then",
+        "if J.sending == '1' then",
         crashes.test_a_crash_is_unknown_only_when_an_unrepeatable_call_may_have_gone_out,
         changes={"rep": 1}, sent=True, state="waiting",
     ),
     *without(
-        "never blindly", "redrive.lua", "and not A.unknown then return 'unknown' end", "and false then return 'unknown' end",
+        "never blindly", "redrive.lua", "and not A.unknown then return 'unknown' end",
+        "and false then return 'unknown' end",
         crashes.test_an_unknown_outcome_is_sent_again_only_by_somebody_who_says_so,
     ),
     *without(
@@ -75,7 +80,8 @@ _CRASHES = [
         crashes.test_a_discarded_letter_is_not_sent_again_until_the_mark_is_undone,
     ),
     *without(
-        "no keys of the dead", "parts/workers.lua", "redis.call('DEL', k_worker(name), k_bell(name))", "redis.call('DEL', k_worker(name))",
+        "no keys of the dead", "parts/workers.lua", "redis.call('DEL', k_worker(name), k_bell(name))",
+        "redis.call('DEL', k_worker(name))",
         crashes.test_a_worker_that_ended_leaves_no_keys,
     ),
 ]  # fmt: skip
@@ -107,25 +113,30 @@ _ONCE = [
                 once.test_a_successor_is_born_in_the_step_that_ends_its_parent_and_once, decision=decision,
             ),
             *without(
-                "keys have a time", "parts/job.lua", "  if J.key then redis.call('EXPIRE',", "  if false then redis.call('EXPIRE',",
+                "keys have a time", "parts/job.lua", "  if J.key then redis.call('EXPIRE',",
+                "  if false then redis.call('EXPIRE',",
                 once.test_a_key_is_kept_for_its_time_after_the_end_and_never_less_than_the_result, decision=decision,
             ),
             *without(
-                "said again after a lost reply", "parts/ack.lua", "  if J.acked == A.lease then return 'already' end\n", "",
+                "said again after a lost reply", "parts/ack.lua",
+                "  if J.acked == A.lease then return 'already' end\n", "",
                 process.test_an_answer_whose_reply_was_lost_is_said_again_and_made_once, decision=decision,
             ),
         ]
     ),
     *without(
-        "never less than the result", "parts/job.lua", "math.max(ttl, conf_number('key_ttl', 86400))", "conf_number('key_ttl', 86400)",
+        "never less than the result", "parts/job.lua", "math.max(ttl, conf_number('key_ttl', 86400))",
+        "conf_number('key_ttl', 86400)",
         once.test_a_key_is_kept_for_its_time_after_the_end_and_never_less_than_the_result, decision="finish",
     ),
     *without(
-        "no successors of the superseded", "finish.lua", "if not mine then return status end\n", "if not mine then ack_rest(now) return status end\n",
+        "no successors of the superseded", "finish.lua", "if not mine then return status end\n",
+        "if not mine then ack_rest(now) return status end\n",
         once.test_a_superseded_lease_has_no_successors,
     ),
     *without(
-        "ids", "parts/accept.lua", "  if redis.call('EXISTS', k_job(facts.id)) == 1 then return 'duplicate', facts.id end\n", "",
+        "ids", "parts/accept.lua",
+        "  if redis.call('EXISTS', k_job(facts.id)) == 1 then return 'duplicate', facts.id end\n", "",
         once.test_the_same_job_is_taken_in_once,
     ),
     *without(
@@ -137,11 +148,13 @@ _ONCE = [
         once.test_the_same_key_with_other_content_is_refused,
     ),
     *without(
-        "keys of the redriven", "parts/dead.lua", "  if J.key then redis.call('PERSIST', k_idempotency(J.key)) end\n", "",
+        "keys of the redriven", "parts/dead.lua",
+        "  if J.key then redis.call('PERSIST', k_idempotency(J.key)) end\n", "",
         once.test_a_key_is_kept_while_its_redriven_job_lives,
     ),
     *without(
-        "late evidence goes with its job", "parts/job.lua", "if left > 0 then redis.call('PEXPIRE', k_evidence(id), left) end", "",
+        "late evidence goes with its job", "parts/job.lua",
+        "if left > 0 then redis.call('PEXPIRE', k_evidence(id), left) end", "",
         once.test_everything_of_a_job_that_is_done_goes_with_it,
     ),
     *without(
@@ -158,7 +171,8 @@ _DUE = [
         due.test_take_names_the_moment_when_something_can_be_taken,
     ),
     *without(
-        "its place, when due", "parts/serve.lua", "redis.call('ZADD', k_queue(lane, p), place, id)", "redis.call('ZADD', k_queue(lane, p), I(now), id)",
+        "its place, when due", "parts/serve.lua", "redis.call('ZADD', k_queue(lane, p), place, id)",
+        "redis.call('ZADD', k_queue(lane, p), I(now), id)",
         due.test_a_parked_job_keeps_its_place,
     ),
     *without(
@@ -167,15 +181,18 @@ _DUE = [
     ),
     *without(
         "overdue jobs expire", "take.lua",
-        "local overdue = redis.call('ZRANGEBYSCORE', k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)", "local overdue = {}",
+        "local overdue = redis.call('ZRANGEBYSCORE', k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)",
+        "local overdue = {}",
         due.test_jobs_of_a_held_lane_expire_too,
     ),
     *without(
-        "not even when it is its turn", "parts/serve.lua", "elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then", "elseif false then",
+        "not even when it is its turn", "parts/serve.lua",
+        "elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then", "elseif false then",
         due.test_a_job_past_its_deadline_expires_and_is_never_handed_out,
     ),
     *without(
-        "expired ones too", "redrive.lua", "if J.state ~= 'dead' and J.state ~= 'expired' then", "if J.state ~= 'dead' then",
+        "expired ones too", "redrive.lua", "if J.state ~= 'dead' and J.state ~= 'expired' then",
+        "if J.state ~= 'dead' then",
         due.test_an_expired_job_can_be_sent_again,
     ),
     *without(
@@ -187,24 +204,29 @@ _DUE = [
         due.test_a_job_that_was_tried_dies_of_what_it_was_tried_with,
     ),
     *without(
-        "the next deadline is named", "take.lua", "sooner(redis.call('ZRANGE', k_deadlines(), 0, 0, 'WITHSCORES')[2])\n", "",
+        "the next deadline is named", "take.lua",
+        "sooner(redis.call('ZRANGE', k_deadlines(), 0, 0, 'WITHSCORES')[2])\n", "",
         due.test_take_names_the_moment_when_the_next_job_expires,
     ),
     *without(
-        "fifty expiries", "take.lua", "k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)", "k_deadlines(), '-inf', I(now))",
+        "fifty expiries", "take.lua", "k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)",
+        "k_deadlines(), '-inf', I(now))",
         due.test_at_most_fifty_jobs_expire_in_one_call_which_then_asks_to_be_called_again,
     ),
     *without(
-        "fifty leases", "parts/lease.lua", "'-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 50)", "'-inf', I(now), 'WITHSCORES')",
+        "fifty leases", "parts/lease.lua", "'-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 50)",
+        "'-inf', I(now), 'WITHSCORES')",
         due.test_at_most_fifty_leases_are_taken_back_in_one_call_which_then_asks_to_be_called_again,
     ),
     *without(
-        "patience ends", "park.lua", "if now - tonumber(redis.call('HGET', k_job(A.id), 'strange')) >= A.patience then", "if false then",
+        "patience ends", "park.lua",
+        "if now - tonumber(redis.call('HGET', k_job(A.id), 'strange')) >= A.patience then", "if false then",
         due.test_a_job_nobody_here_knows_is_parked_for_its_patience_and_then_buried,
         process.test_an_operation_nobody_here_knows_is_parked_for_another_version_to_find,
     ),
     *without(
-        "retention", "sweep.lua", "k_dead(), '-inf', I(now - A.dead_us), 'LIMIT', 0, 50)", "k_dead(), '-inf', I(now - A.dead_us))",
+        "retention", "sweep.lua", "k_dead(), '-inf', I(now - A.dead_us), 'LIMIT', 0, 50)",
+        "k_dead(), '-inf', I(now - A.dead_us))",
         due.test_retention_forgets_old_dead_letters_fifty_at_a_time,
     ),
     *without(
@@ -265,7 +287,8 @@ _WAKING = [
     ),
     *without(
         "a job that came back is ready", "parts/job.lua",
-        "  if tonumber(J.dl) > 0 then redis.call('ZADD', k_deadlines(), J.dl, J.id) end\n  touch_lane(J.lane, J.group, J.prio, now)\n",
+        "  if tonumber(J.dl) > 0 then redis.call('ZADD', k_deadlines(), J.dl, J.id) end\n  touch_lane(J.lane, "
+        "J.group, J.prio, now)\n",
         "  if tonumber(J.dl) > 0 then redis.call('ZADD', k_deadlines(), J.dl, J.id) end\n",
         waking.test_a_job_that_comes_back_from_a_dead_worker_can_be_taken_at_once,
     ),
@@ -285,7 +308,8 @@ _STAMPEDE = [
         stampede.test_after_a_stampede_every_job_is_in_one_place_and_can_still_be_done,
     ),
     *without(
-        "permits come back", "parts/permit.lua", "        w.taken = w.taken - 1     -- it never went out", "        w.inf = w.inf + 1     -- it never went out",
+        "permits come back", "parts/permit.lua", "        w.taken = w.taken - 1     -- it never went out",
+        "        w.inf = w.inf + 1     -- it never went out",
         stampede.test_after_a_stampede_every_job_is_in_one_place_and_can_still_be_done,
     ),
 ]  # fmt: skip
@@ -300,7 +324,8 @@ _PROCESS = [
         process.test_a_delay_is_refused,
     ),
     *without(
-        "one way in", "worker/accept/enqueue.py", "operation.check(account, wanted.params, wanted.body)", "dict(wanted.params), None",
+        "one way in", "worker/accept/enqueue.py", "operation.check(account, wanted.params, wanted.body)",
+        "dict(wanted.params), None",
         process.test_a_sent_message_goes_through_the_same_checks_as_every_other_way_in,
     ),
     *without(
@@ -310,41 +335,47 @@ _PROCESS = [
     ),
     *without(
         "given back after success", "worker/broker/acknowledging.py",
-        "                raise ConnectionClosed(error) from None", "                self.let_go(card)\n                raise ConnectionClosed(error) from None",
+        "                raise ConnectionClosed(error) from None",
+        "                self.let_go(card)\n                raise ConnectionClosed(error) from None",
         process.test_a_thread_is_free_once_its_acknowledgement_has_succeeded_and_once_only,
     ),
     *without(
-        "never stuck", "worker/broker/acknowledging.py", "            self._bury_instead(card, fate, error)\n", "            raise\n",
+        "never stuck", "worker/broker/acknowledging.py", "            self._bury_instead(card, fate, error)\n",
+        "            raise\n",
         process.test_an_answer_that_can_be_said_in_no_way_frees_the_thread_and_leaves_the_lease_to_lapse,
         dies_of=(redis.ResponseError,),
     ),
     *without(
         "never stuck, whatever the error", "worker/broker/acknowledging.py",
-        "        except Exception as error:\n            if is_outage(error):", "        except redis.RedisError as error:\n            if is_outage(error):",
+        "        except Exception as error:\n            if is_outage(error):",
+        "        except redis.RedisError as error:\n            if is_outage(error):",
         process.test_an_answer_that_can_never_be_said_buries_the_job_and_frees_the_thread,
         error=TypeError("cannot be written as JSON"), dies_of=(TypeError,),
     ),
     *without(
-        "buried at least", "worker/broker/acknowledging.py", "            self._call(card, instead)\n", "            pass\n",
+        "buried at least", "worker/broker/acknowledging.py", "            self._call(card, instead)\n",
+        "            pass\n",
         process.test_an_answer_that_can_never_be_said_buries_the_job_and_frees_the_thread,
         error=redis.ResponseError("ERR"),
     ),
     *without(
         "outages by their words", "worker/store/connection.py", "bool(_AWAY_WORDS.match(str(error)))", "False",
-        process.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("BUSY running"), outage=True,
+        waits.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("BUSY running"), outage=True,
     ),
     *without(
         "mistakes are no outages", "worker/store/connection.py", "bool(_AWAY_WORDS.match(str(error)))", "True",
-        process.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("ERR"), outage=False,
+        waits.test_only_what_time_can_mend_is_waited_for, error=redis.ResponseError("ERR"), outage=False,
     ),
     *without(
-        "full is an outage", "worker/store/connection.py", "    TryAgainError,\n    OutOfMemoryError,\n)", "    TryAgainError,\n)",
-        process.test_only_what_time_can_mend_is_waited_for, error=redis.exceptions.OutOfMemoryError(), outage=True,
+        "full is an outage", "worker/store/connection.py", "    TryAgainError,\n    OutOfMemoryError,\n)",
+        "    TryAgainError,\n)",
+        waits.test_only_what_time_can_mend_is_waited_for, error=redis.exceptions.OutOfMemoryError(), outage=True,
     ),
     *without(
         "a bell ends waiting", "worker/broker/threads.py",
-        "            self._look_at = 0.0\n            self._condition.notify_all()\n\n    def look_again_at", "            pass\n\n    def look_again_at",
-        process.test_waiting_is_ended_by_a_bell_at_once,
+        "            self._look_at = 0.0\n            self._condition.notify_all()\n\n    def look_again_at",
+        "            pass\n\n    def look_again_at",
+        waits.test_waiting_is_ended_by_a_bell_at_once,
     ),
     *without(
         "undecided is never done", "worker/broker/acknowledging.py",
@@ -357,21 +388,32 @@ _PROCESS = [
         process.test_a_message_that_cannot_be_read_is_buried_and_stops_nobody, encoded=b"[]",
     ),
     *without(
-        "messages that are gone", "parts/serve.lua", "lease_card(lease, info) or {lease, id, '', '{}'}", "lease_card(lease, info)",
+        "messages that are gone", "parts/serve.lua", "lease_card(lease, info) or {lease, id, '', '{}'}",
+        "lease_card(lease, info)",
         process.test_a_job_whose_message_is_gone_is_buried,
     ),
     *without(
         "one failed requeue", "worker/broker/acknowledging.py",
-        '            logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)\n        self.let_go(card)\n',
-        '            logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)\n',
+        '            logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, '
+        'type(error).__name__)\n        self.let_go(card)\n',
+        '            logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, '
+        'type(error).__name__)\n',
         process.test_a_requeue_that_fails_does_not_keep_back_the_next,
     ),
     *without(
-        "draining", "worker/broker/threads.py", "                if self.draining:\n                    self._condition.wait", "                if False:\n                    self._condition.wait",
+        "draining", "worker/broker/threads.py",
+        "                if self.draining:\n                    self._condition.wait",
+        "                if False:\n                    self._condition.wait",
         process.test_a_draining_process_takes_nothing_more,
     ),
     *without(
-        "send by", "worker/broker/taking.py", "send_by_s = asked_s + 0.9 * broker", "send_by_s = asked_s + 1.5 * broker",
+        "renewed soon after an outage", "worker/broker/leases.py", "            elif self._away:",
+        "            elif False:",
+        process.test_a_renewal_that_failed_is_tried_again_long_before_the_next_is_due,
+    ),
+    *without(
+        "send by", "worker/broker/taking.py", "send_by_s = asked_s + 0.9 * broker",
+        "send_by_s = asked_s + 1.5 * broker",
         process.test_a_permit_may_be_used_for_less_than_its_lease_from_before_it_was_asked_for,
     ),
     *without(
@@ -379,20 +421,24 @@ _PROCESS = [
         process.test_a_clock_of_the_server_that_stepped_forward_is_suspect,
     ),
     *without(
-        "tests' clocks", "worker/broker/broker.py", 'if clock_us is not None and settings.environment != "test":', "if False:",
+        "tests' clocks", "worker/broker/broker.py", 'if clock_us is not None and settings.environment != "test":',
+        "if False:",
         process.test_a_replaced_clock_is_refused_outside_the_test_environment,
     ),
     *without(
-        "no retries of its own", "worker/store/connection.py", "retry=Retry(NoBackoff(), 0),", "retry=Retry(NoBackoff(), 3),",
+        "no retries of its own", "worker/store/connection.py", "retry=Retry(NoBackoff(), 0),",
+        "retry=Retry(NoBackoff(), 3),",
         process.test_the_client_repeats_nothing_by_itself,
     ),
     *without(
-        "the exact moment", "worker/broker/threads.py", "self._look_at is not None and self._look_at <= now and", "self._look_at is not None and",
-        process.test_waiting_ends_at_the_moment_that_take_has_named,
+        "the exact moment", "worker/broker/threads.py", "self._look_at is not None and self._look_at <= now and",
+        "self._look_at is not None and",
+        waits.test_waiting_ends_at_the_moment_that_take_has_named,
     ),
     *without(
-        "a wake stays", "worker/broker/threads.py", "moment if self._look_at is None else min(self._look_at, moment)", "moment",
-        process.test_a_bell_heard_meanwhile_is_not_overwritten_by_a_later_look,
+        "a wake stays", "worker/broker/threads.py",
+        "moment if self._look_at is None else min(self._look_at, moment)", "moment",
+        waits.test_a_bell_heard_meanwhile_is_not_overwritten_by_a_later_look,
     ),
 ]  # fmt: skip
 
@@ -417,11 +463,13 @@ _STORE = [
         store.test_a_server_that_forgot_the_scripts_is_sent_them_again, dies_of=(redis.exceptions.NoScriptError,),
     ),
     *without(
-        "no walks", "sweep.lua", "local now = read_clock()\n", "local now = read_clock()\nlocal all = redis.call('KEYS', '*')\n",
+        "no walks", "sweep.lua", "local now = read_clock()\n",
+        "local now = read_clock()\nlocal all = redis.call('KEYS', '*')\n",
         store.test_no_decision_walks_the_key_space_or_waits,
     ),
     *without(
-        "no keys of its own", "sweep.lua", "redis.call('ZREM', k_discarded(), id)", "redis.call('ZREM', P .. 'discarded', id)",
+        "no keys of its own", "sweep.lua", "redis.call('ZREM', k_discarded(), id)",
+        "redis.call('ZREM', P .. 'discarded', id)",
         store.test_no_key_is_spelt_outside_the_table,
     ),
     *without(
@@ -429,7 +477,8 @@ _STORE = [
         store.test_every_key_has_the_type_the_table_says,
     ),
     *without(
-        "suspect after a restart", "parts/suspect.lua", "suspect_begin('restart', lease_us, mode, now)", "local _ = nil",
+        "suspect after a restart", "parts/suspect.lua", "suspect_begin('restart', lease_us, mode, now)",
+        "local _ = nil",
         store.test_after_a_restart_that_may_have_lost_something_nothing_is_handed_out_for_one_lease,
         store.test_no_lease_is_taken_back_before_renewals_have_had_their_time,
     ),
@@ -442,7 +491,8 @@ _STORE = [
         store.test_an_empty_store_is_suspect_unless_told_that_this_is_a_first_start,
     ),
     *without(
-        "introductions", "take.lua", "if not digest or not redis.call('ZSCORE', k_workers(), A.worker)\n", "if not digest\n",
+        "introductions", "take.lua", "if not digest or not redis.call('ZSCORE', k_workers(), A.worker)\n",
+        "if not digest\n",
         store.test_a_worker_the_store_does_not_know_must_introduce_itself_first,
     ),
     *without(
@@ -481,9 +531,11 @@ _STORE = [
         store.test_of_a_batch_with_one_bad_job_none_is_taken_in,
     ),
     *without(
-        "damaged records", "parts/job.lua", "if not (v[1] and v[2] and v[3] and v[5]) then return nil end", "if not v[1] then return nil end",
+        "damaged records", "parts/job.lua", "if not (v[1] and v[2] and v[3] and v[5]) then return nil end",
+        "if not v[1] then return nil end",
         store.test_a_damaged_record_at_the_head_of_a_line_stops_nobody, dies_of=(redis.ResponseError,),
     ),
 ]  # fmt: skip
 
-BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE, *_STAMPEDE]
+BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE,
+*_STAMPEDE]

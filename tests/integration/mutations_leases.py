@@ -44,7 +44,8 @@ LANE_RULES = [
         lanes.test_a_lane_has_at_most_half_of_the_fleets_threads_in_flight,
     ),
     *without(
-        "never under one", "parts/serve.lua", "return math.max(1, math.floor(tonumber", "return math.max(0, math.floor(tonumber",
+        "never under one", "parts/serve.lua", "return math.max(1, math.floor(tonumber",
+        "return math.max(0, math.floor(tonumber",
         lanes.test_a_fleet_of_one_thread_may_still_work,
     ),
     *without(
@@ -80,7 +81,8 @@ LANE_RULES = [
         lanes.test_a_held_budget_hands_out_nothing_and_delays_nobody_else,
     ),
     *without(
-        "holds of lanes", "parts/serve.lua", "if redis.call('HEXISTS', k_holds(), 'lane:' .. lane) == 1 then", "if false then",
+        "holds of lanes", "parts/serve.lua", "if redis.call('HEXISTS', k_holds(), 'lane:' .. lane) == 1 then",
+        "if false then",
         lanes.test_a_held_lane_hands_out_nothing_and_delays_nobody_else,
     ),
     *without(
@@ -88,7 +90,8 @@ LANE_RULES = [
         "  resolve_alert('hold:' .. scope, now)\n", lanes.test_released_jobs_go_on_in_their_old_order,
     ),
     *without(
-        "a person's stop is kept", "parts/serve.lua", "and not hold.probe and not other then", "and not hold.probe then",
+        "a person's stop is kept", "parts/serve.lua", "and not hold.probe and not other then",
+        "and not hold.probe then",
         lanes.test_the_call_let_through_a_refused_credential_does_not_pass_what_a_person_has_stopped,
     ),
     *without(
@@ -96,12 +99,14 @@ LANE_RULES = [
         lanes.test_one_call_is_let_through_a_hold_and_ends_it_when_it_is_not_refused,
     ),
     *without(
-        "no answer, no release", "parts/ack.lua", "local void = A.settle.mode ~= 'answered' or A.close", "local void = false",
+        "no answer, no release", "parts/ack.lua", "local void = A.settle.mode ~= 'answered' or A.close",
+        "local void = false",
         lanes.test_a_hold_stays_when_the_call_let_through_was_never_answered,
     ),
     *without(
         "old probes", "parts/hold.lua",
-        "  if not hold or hold.probe ~= lease then return end\n  if not refused then", "  if not hold then return end\n  if not refused then",
+        "  if not hold or hold.probe ~= lease then return end\n  if not refused then",
+        "  if not hold then return end\n  if not refused then",
         lanes.test_the_answer_to_an_old_probe_says_nothing_about_a_later_hold,
     ),
 ]  # fmt: skip
@@ -128,7 +133,8 @@ LEASE_RULES = [
             *without(
                 "reclaimable, not void", "parts/ack.lua",
                 "if J.state == 'running' and J.lease == A.lease then return 'own' end",
-                "if J.state == 'running' and J.lease == A.lease and tonumber(redis.call('ZSCORE', k_leases(), A.lease) or 0)"
+                "if J.state == 'running' and J.lease == A.lease and tonumber(redis.call('ZSCORE', k_leases(), "
+                "A.lease) or 0)"
                 " > peek_clock() then return 'own' end",
                 leases.test_the_holder_of_a_lapsed_lease_still_counts_until_it_is_taken_back, decision=decision,
             ),
@@ -160,7 +166,8 @@ LEASE_RULES = [
         leases.test_a_truth_settles_its_permit_where_it_belongs,
     ),
     *without(
-        "who lost it is told", "renew.lua", "answer = 'unknown' else answer = 'lost' end", "answer = 'unknown' else answer = 'held' end",
+        "who lost it is told", "renew.lua", "answer = 'unknown' else answer = 'lost' end",
+        "answer = 'unknown' else answer = 'held' end",
         leases.test_a_renewal_of_a_superseded_lease_is_told_so,
     ),
     *without(
@@ -169,7 +176,8 @@ LEASE_RULES = [
         crashes.test_an_outage_is_no_crash,
     ),
     *without(
-        "silence is no gap", "parts/lease.lua", "if gap <= lease_us / 2 then return end", "if gap <= lease_us / 5 then return end",
+        "silence is no gap", "parts/lease.lua", "if gap <= lease_us / 2 then return end",
+        "if gap <= lease_us / 5 then return end",
         leases.test_an_ordinary_silence_lengthens_no_lease,
     ),
     *without(
@@ -184,7 +192,8 @@ LEASE_RULES = [
         process.test_a_job_the_store_has_lost_is_brought_back_before_its_end_is_said,
     ),
     *without(
-        "one permit", "parts/permit.lua", "    if redis.call('ZREM', k_late(w.name), lease) == 1 then\n      w.late = w.late - 1\n    else",
+        "one permit", "parts/permit.lua",
+        "    if redis.call('ZREM', k_late(w.name), lease) == 1 then\n      w.late = w.late - 1\n    else",
         "    if false then\n      w.late = w.late - 1\n    else",
         leases.test_a_lease_made_again_has_one_permit_not_two,
     ),
@@ -222,7 +231,8 @@ LEASE_RULES = [
         leases.test_the_permit_of_a_lapsed_lease_is_held_until_the_call_can_no_longer_arrive_and_a_window_more,
     ),
     *without(
-        "no longer than it must", "parts/lease.lua", "more = expiry + transit - now}", "more = math.max(0, expiry + transit - now)}",
+        "no longer than it must", "parts/lease.lua", "more = expiry + transit - now}",
+        "more = math.max(0, expiry + transit - now)}",
         leases.test_the_permit_of_a_lapsed_lease_is_held_until_the_call_can_no_longer_arrive_and_a_window_more,
     ),
     *without(

@@ -209,14 +209,6 @@ _LOSS = [
         "local sure_at = doubt.unsure + doubt.transit + w.len",
         suspect.test_an_api_without_headers_waits_its_own_window,
     ),
-    Without(
-        "one probe, not many", BUDGET, "if w.inf == 0 then return 1, now end", "if w.inf < 9 then return 9, now end",
-        loss.test_with_headers_at_most_the_single_probe_is_one_too_many,
-    ),
-    Without(
-        "care is over in the end", BUDGET, " or now >= sure_at then", " then",
-        loss.test_after_a_loss_the_limit_is_used_again, {"headers": False},
-    ),
 ]  # fmt: skip
 
 CARE_RULES: list[Without] = [*_RESERVE, *_SUSPECT, *_CHANGES, *_LOSS]

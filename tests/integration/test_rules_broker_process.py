@@ -1,6 +1,5 @@
 """One process: the threads it counts, the acknowledgements that fail, and what it makes of a job it cannot read."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -10,10 +9,10 @@ from dramatiq.errors import ConnectionClosed
 from tests.integration.desk import micros
 from tests.integration.floor import CAR, DONE, STATUS, WHERE, Floor, Hands, settings_for
 from worker.broker.broker import PacelineBroker
-from worker.broker.threads import Threads
+from worker.broker.leases import Renewer
 from worker.errors import Refused
-from worker.fail.fate import Fate, refund
-from worker.store.connection import connect, is_outage
+from worker.fail.fate import Fate
+from worker.store.connection import connect
 
 MakeFloor = Callable[..., Floor]
 
@@ -220,6 +219,32 @@ def test_a_job_the_store_has_lost_is_brought_back_before_its_end_is_said(floor: 
     floor.assert_whole()
 
 
+class Ticks:
+    """Stands for the event a thread waits on: as many waits as are given, none of them long."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def wait(self, seconds: float) -> bool:
+        assert seconds == 1.0
+        self.left -= 1
+        return self.left < 0
+
+
+def test_a_renewal_that_failed_is_tried_again_long_before_the_next_is_due(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor.put(1)
+    floor.next()
+    renewer = Renewer(floor.broker, [])
+    monkeypatch.setattr(renewer, "_leaving", Ticks(6))  # one renewal is due, at the fifth
+    floor.refuse(monkeypatch, "renew", redis.ConnectionError("away"))
+    before = floor.client.zrange(floor.keys("leases"), 0, 0, withscores=True)
+    renewer.run()
+    assert floor.client.zrange(floor.keys("leases"), 0, 0, withscores=True) != before
+    floor.assert_whole()
+
+
 def test_a_permit_may_be_used_for_less_than_its_lease_from_before_it_was_asked_for(make_floor: MakeFloor) -> None:
     hands = Hands()
     floor = make_floor(clock=hands.clock, BROKER__LEASE_S="20")
@@ -249,59 +274,3 @@ def test_a_replaced_clock_is_refused_outside_the_test_environment(redis_url: str
 def test_the_client_repeats_nothing_by_itself(redis_url: str) -> None:
     with connect(redis_url) as client:
         assert client.get_retry().get_retries() == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "outage"),
-    [
-        (redis.ConnectionError(), True),
-        (redis.TimeoutError(), True),
-        (redis.exceptions.BusyLoadingError(), True),
-        (redis.exceptions.ReadOnlyError(), True),
-        (redis.exceptions.ClusterDownError("x"), True),
-        (redis.exceptions.TryAgainError(), True),
-        (redis.exceptions.OutOfMemoryError(), True),
-        (redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"), True),
-        (redis.ResponseError("BUSY Redis is busy running a script"), True),
-        (redis.ResponseError("ERR user_script:1: no such thing"), False),
-        (redis.ResponseError("WRONGTYPE Operation against a key"), False),
-        (redis.exceptions.NoPermissionError(), False),
-        (redis.AuthenticationError(), False),
-        (TypeError(), False),
-    ],
-    ids=lambda value: f"{type(value).__name__} {value}" if isinstance(value, Exception) else str(value),
-)
-def test_only_what_time_can_mend_is_waited_for(error: Exception, outage: bool) -> None:
-    assert is_outage(error) is outage
-
-
-def test_waiting_ends_at_the_moment_that_take_has_named() -> None:
-    hands = Hands()
-    threads = Threads(lambda: hands.s)
-    threads.total = 1
-    assert threads.wait_to_look(0)  # the first look is at once
-    threads.look_again_at(hands.s + 5)
-    assert not threads.wait_to_look(0)
-    hands.s += 5
-    assert threads.wait_to_look(0)
-
-
-def test_a_bell_heard_meanwhile_is_not_overwritten_by_a_later_look() -> None:
-    threads = Threads(lambda: 0.0)
-    threads.total = 1
-    threads.wait_to_look(0)
-    threads.wake()
-    threads.look_again_at(60)
-    assert threads.wait_to_look(0)
-
-
-def test_waiting_is_ended_by_a_bell_at_once() -> None:
-    threads = Threads()
-    threads.total = 1
-    threads.wait_to_look(0)
-    heard: list[bool] = []
-    waiting = threading.Thread(target=lambda: heard.append(threads.wait_to_look(10)))
-    waiting.start()
-    threads.wake()
-    waiting.join(30)
-    assert heard == [True]

@@ -18,7 +18,7 @@ MAY_BE_REFUSED = {"enqueue", "redrive"}
 """What brings new work in. Everything else must run in a full store, or running work could not end."""
 
 
-# -- full ---------------------------------------------------------------------------------------------------------------
+# -- full -------------------------------------------------------------------------------------------------------------
 
 
 def fill(desk: Desk) -> None:
@@ -58,7 +58,7 @@ def test_running_work_goes_on_in_a_full_store(full: Desk) -> None:
     full.assert_whole()
 
 
-# -- forgetful ----------------------------------------------------------------------------------------------------------
+# -- forgetful --------------------------------------------------------------------------------------------------------
 
 
 def test_after_a_restart_that_may_have_lost_something_nothing_is_handed_out_for_one_lease(desk: Desk) -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_forgot_the_scripts_is_sent_them_again(desk: Desk) -> None
     desk.assert_whole()
 
 
-# -- time ---------------------------------------------------------------------------------------------------------------
+# -- time -------------------------------------------------------------------------------------------------------------
 
 
 def test_time_never_steps_back(desk: Desk) -> None:
@@ -163,7 +163,7 @@ def configuration() -> dict[str, Any]:
     }  # fmt: skip
 
 
-# -- keys ---------------------------------------------------------------------------------------------------------------
+# -- keys -------------------------------------------------------------------------------------------------------------
 
 
 def play(desk: Desk) -> None:
@@ -221,7 +221,8 @@ def test_no_key_is_spelt_outside_the_table(lua_folder: Path) -> None:
 def test_every_key_has_the_type_the_table_says(desk: Desk) -> None:
     play(desk)
     patterns = {
-        name: re.compile(re.escape(desk.keys.prefix + entry.pattern).replace("%s", "(.+)")) for name, entry in NAMES.items()
+        name: re.compile(re.escape(desk.keys.prefix + entry.pattern).replace("%s", "(.+)"))
+        for name, entry in NAMES.items()
     }
     for key in desk.client.scan_iter():
         kind = desk.client.type(key).decode()
@@ -229,7 +230,7 @@ def test_every_key_has_the_type_the_table_says(desk: Desk) -> None:
         assert kind in fitting, (key, kind, fitting)
 
 
-# -- nonsense -------------------------------------------------------------------------------------------------------------
+# -- nonsense ---------------------------------------------------------------------------------------------------------
 
 
 def snapshot(desk: Desk) -> dict[bytes, bytes]:

@@ -107,7 +107,10 @@ local function learn_limit(w, told)
 end
 
 -- One answer's headers: limit and remaining of a window, as told to the call taken at `sent` with `occ` permits
--- occupied then and `taken` ever taken. Others use what we cannot have used ourselves. True when room has grown.
+-- occupied then and `taken` ever taken. Others use what we cannot have used ourselves: the least that they can. True when
+-- room has grown.
+-- After the store has forgotten calls of ours, a lone probe is told exactly what they and others used together. Until
+-- those calls have left the window (`kept`), a later answer, which tells only the least, cannot make it less.
 local function learn(w, told, sent, occ, taken, now)
   local freer = false
   if told.limit then freer = learn_limit(w, told.limit) end
@@ -115,6 +118,14 @@ local function learn(w, told, sent, occ, taken, now)
     local limit = told.limit or w.lim
     local ours = occ + (w.taken - taken)
     local foreign = math.max(0, (limit - told.remaining) - ours)
+    local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')
+    local quiet, unsure = tonumber(m[1] or 0), tonumber(m[2] or 0)
+    if unsure > 0 and w.sure <= unsure and now < quiet + w.len then
+      redis.call('HSET', k_window(w.name), 'kept', I(now + w.len))
+    elseif now < w.kept and foreign < w.fgn then
+      redis.call('HSET', k_window(w.name), 'fgn_at', I(sent), 'sure', I(sent))
+      return freer
+    end
     if foreign < w.fgn then freer = true end
     w.fgn = foreign
     redis.call('HSET', k_window(w.name), 'fgn', I(foreign), 'fgn_at', I(sent), 'fgn_till', I(now + w.len), 'sure', I(sent))

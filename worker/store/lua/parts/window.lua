@@ -6,11 +6,12 @@
 --   lim limit in force, ceil configured limit, len length, tot settled and still inside, inf in flight, late of those
 --   never answered, taken permits ever taken and not given back, first oldest bucket still inside, fgn foreign use,
 --   fgn_at take time of the call that told it, fgn_till its end, sure last told by headers, shut closed until, rv/rn a
---   higher limit seen, urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths
+--   higher limit seen, urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths, kept how long fgn
+--   cannot become less
 
 local SLOTS = 1442
 local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
-  'shut', 'rv', 'rn', 'urg', 'rb', 'rn2'}
+  'shut', 'rv', 'rn', 'urg', 'rb', 'rn2', 'kept'}
 
 local function ring_read(w, from, n)
   local slot = from % SLOTS
