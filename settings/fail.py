@@ -25,6 +25,9 @@ class FailSection(Section):
     key_ttl_s: WholeSeconds = Field(
         default=86_400, description="whole seconds, at least 1, that an idempotency key is kept after the end"
     )
+    command_result_s: Seconds = Field(
+        default=60.0, description="seconds above 0 for the result of a command whose answer names no timeout"
+    )
     no_data: Literal["done", "dead"] = Field(
         default="done", description='"done" or "dead", the fate of a read that found no data for its car'
     )

@@ -1,4 +1,4 @@
-"""The rules of commands whose result comes later: who may report it, when it counts, and what happens when it is late."""
+"""Commands whose result comes later: who may report it, when it counts, and what happens when it is late."""
 
 import json
 

@@ -30,6 +30,11 @@ def call(name: str, account: str, *, body: dict[str, Any] | None = None, **param
     return Wanted(name, account, {**example, **params}, filled, **own)
 
 
+def is_command(operation: str) -> bool:
+    """Does its result come later, to an address of ours?"""
+    return operations[operation].wants_response_url
+
+
 def car(number: int, kind: str = "VEH") -> str:
     return f"{kind}-{number:05d}"
 

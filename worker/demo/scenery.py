@@ -19,7 +19,6 @@ LIMITS: dict[str, tuple[int, float]] = {
     "calls.day": (300, 20.0),
 }
 LATENCY = {"hub": {"median_ms": 40, "p95_ms": 90}, "stellantis": {"median_ms": 50, "p95_ms": 120}}
-NOBODY_LISTENS = "http://127.0.0.1:9"
 LEASE_S = 3.0
 CALL_S = 10.0
 """Longer than a lease and the time to notice its end: an answer that comes after that must still be heard."""
@@ -27,7 +26,6 @@ CALL_S = 10.0
 ENVIRONMENT = {
     "PACELINE_ENVIRONMENT": "demo",
     "PACELINE_ON_EMPTY_STORE": "fresh",
-    "PACELINE_PUBLIC_URL": NOBODY_LISTENS,
     "PACELINE_BROKER__LEASE_S": f"{LEASE_S:g}",
     "PACELINE_BROKER__RENEW_S": "1",
     "PACELINE_BROKER__IDLE_POLL_S": "2",
@@ -48,9 +46,12 @@ def sandbox_options() -> dict[str, Any]:
     return {"limits": LIMITS, "latency": LATENCY, "seed": 1}
 
 
-def environment(sandbox: dict[str, str], folder: Path, token_file: Path) -> dict[str, str]:
-    """All settings of this run. The eMSP's token stands in a file of its own, so that it can be renewed."""
-    chosen = {**ENVIRONMENT, **sandbox, "PACELINE_VAR_DIR": str(folder)}
+def environment(sandbox: dict[str, str], folder: Path, token_file: Path, web_port: int) -> dict[str, str]:
+    """All settings of this run. The eMSP's token stands in a file of its own, so that it can be renewed; results of
+    commands come to the web process.
+    """
+    public = f"http://127.0.0.1:{web_port}"
+    chosen = {**ENVIRONMENT, **sandbox, "PACELINE_VAR_DIR": str(folder), "PACELINE_PUBLIC_URL": public}
     parties = json.loads(chosen["PACELINE_HUB__PARTIES"])
     for party in parties:
         if f"hub:{party['country_code']}-{party['party_id']}" == EMSP:

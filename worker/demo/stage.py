@@ -1,4 +1,5 @@
-"""Demo: everything that has to run: a store of its own, a sandbox of its own, two workers; and the handles on them.
+"""Demo: everything that has to run: a store and a sandbox of its own, a web process, two workers; and the handles on
+them.
 
 Promise: each run has a private folder under `var/demo`; leaving the stage ends every process, whatever happened on it.
 Scope: setting up, striking, and asking the store; what happens in between is the story's.
@@ -10,6 +11,7 @@ import fcntl
 import importlib
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -58,7 +60,8 @@ class Stage:
         self.environment_file = self.folder / "environment"
         self.store = self._exits.enter_context(EmbeddedServer.start(self.folder / "store", appendfsync="always"))
         self.sandbox = self._exits.enter_context(SandboxProcess(**scenery.sandbox_options()))
-        chosen = scenery.environment(self.sandbox.environment(), self.folder, self.token_file)
+        port = free_port()
+        chosen = scenery.environment(self.sandbox.environment(), self.folder, self.token_file, port)
         scenery.write_environment(self.environment_file, chosen)
         chosen = {**chosen, "PACELINE_REDIS_URL": self.store.url}
         self.settings = load(chosen)
@@ -71,15 +74,17 @@ class Stage:
         self.scripts = Scripts(self.client, self.keys)
         self._enqueuer = Enqueuer(self.settings, self.client, self.scripts)
         self.jobs: dict[str, Wanted] = {}
-        self._start_workers(surroundings() | chosen)
+        self._start_processes(surroundings() | chosen, port)
 
-    def _start_workers(self, environ: dict[str, str]) -> None:
+    def _start_processes(self, environ: dict[str, str], port: int) -> None:
         line = procfile_line("worker")
         self.workers = [Process(f"worker-{n + 1}", line, environ, self.folder) for n in range(WORKERS)]
-        self._exits.callback(lambda: stop_all(self.workers, self.grace_s))
-        for worker in self.workers:
-            worker.start()
+        web = Process("web", procfile_line("web"), {**environ, "PORT": str(port)}, self.folder)
+        self._exits.callback(lambda: stop_all([*self.workers, web], self.grace_s))
+        for process in (*self.workers, web):
+            process.start()
         self.wait(lambda: len(self.living()) == WORKERS, READY_AFTER_S, "both workers have said hello")
+        self.wait(lambda: listens(port), READY_AFTER_S, "the web process listens")
 
     def wait(self, true: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Until it is true; a time that is over ends the demo."""
@@ -162,6 +167,20 @@ class Stage:
     def outbox(self) -> int:
         waiting: Any = self.client.zcard(self.keys("outbox"))
         return int(waiting)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Does somebody listen there by now?"""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def private_folder(above: Path) -> Path:

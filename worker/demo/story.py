@@ -146,16 +146,16 @@ class Story:
         self.expect("the command that hung ended `outcome_unknown`", unknown and self._arrived([self._hung]) == 1)
 
     def late_answer(self) -> None:
-        """A worker freezes while a command is on its way"""
+        """A worker freezes while a remote action is on its way"""
         job = self._new_id()
         self.sandbox.fault("delay", {"job": job}, times=1, delay_s=LONG_S)
-        self.stage.enqueue([self._start(job)])
+        self.stage.enqueue([load.remote("VEH", 7, job)])
         process, child = self._caught(job)
         os.kill(child, signal.SIGSTOP)
         process.state = "frozen"
         self._say(f"{process.name} freezes before the answer comes; expected: its claim lapses, the outcome is unknown")
         unknown = self._becomes(lambda: self._all([job], "dead"))
-        self.expect("nobody sent the command again", unknown and self._arrived([job]) == 1)
+        self.expect("nobody sent the action again", unknown and self._arrived([job]) == 1)
         os.kill(child, signal.SIGCONT)
         process.state = "running"
         self._say(f"{process.name} wakes up and finds the answer; expected: the truth settles the job, however late")
@@ -196,8 +196,13 @@ class Story:
 
     def curtain(self) -> None:
         """What is left is done"""
-        self._say("expected: no job waits or runs any more")
+        self._say("expected: no job waits or runs any more, and no command awaits its result")
         self.expect("the store is quiet", self._becomes(self._is_quiet))
+        commands = [job for job, one in self.stage.jobs.items() if load.is_command(one.operation)]
+        accepted = [job for job, state in zip(commands, self.stage.states(commands), strict=True) if state == "done"]
+        heard = [job for job in accepted if self.stage.text("job", job, field="heard")]
+        figure = f"{len(heard)} of {len(accepted)}"
+        self.expect("each accepted command was settled by its result, at our door", heard == accepted != [], figure)
         self.expect("every alert has been handed over", self._becomes(lambda: self.stage.outbox() == 0))
 
     # -- what the acts share -------------------------------------------------------------------------------------------
@@ -226,7 +231,8 @@ class Story:
         return envelope.new_job_id(self.stage.settings.partition)
 
     def _start(self, job: str) -> Wanted:
-        return load.call(load.START, EMSP, job_id_=job)
+        """A command whose result will not come either."""
+        return load.call(load.START, EMSP, body={"location_id": "DROP-1"}, job_id_=job)
 
     def _garbled(self) -> str:
         """A job whose message is overwritten while its lane is held, so that no worker has it in hand."""

@@ -29,6 +29,7 @@ from worker.fail.policy import decide
 from worker.fail.row import Action, Row
 from worker.observe.redact import Redactor
 
+LONGEST_RESULT_S, RESULT_MARGIN_S = 86_400.0, 5.0
 QUICK_ATTEMPTS, QUICK_BASE_S, QUICK_CAP_S = 3, 0.5, 2.0
 
 
@@ -92,6 +93,8 @@ class Chooser:
         value = self._redactor.without_secrets(outcome.result)
         result = json.dumps({"class": outcome.error_class, "code": self._code(outcome), "value": value})
         facts: dict[str, Any] = {"meaning": outcome.error_class}
+        if wait_s := self._result_within_s(attempt):
+            facts["awaits"] = int(wait_s * 1e6)
         if action.alert:
             day = self._clock.utcnow().date().isoformat()
             facts["notices"] = [self._notice(f"{row.when or row.error_class}:{card.account}:{day}", card, outcome, row)]
@@ -176,6 +179,17 @@ class Chooser:
         if attempt.operation.reconcile:
             said = f"{said}; find out with {attempt.operation.reconcile} what became of it"
         return self._bury("outcome_unknown", outcome.code or outcome.error_class, said, True, row, row.sign)
+
+    def _result_within_s(self, attempt: Attempt) -> float | None:
+        """How long the result of an accepted command may take to come to us; None when it goes to its caller's own
+        address, or when there is nothing to wait for. Source: OCPI 2.2.1, CommandResponse, `timeout`.
+        """
+        ours = self._settings.public_url and not (attempt.body or {}).get("response_url")
+        if not attempt.operation.wants_response_url or not ours:
+            return None
+        said = attempt.outcome.result.get("timeout") if isinstance(attempt.outcome.result, dict) else None
+        known = isinstance(said, (int, float)) and not isinstance(said, bool) and 0 < said <= LONGEST_RESULT_S
+        return float(said if known else self._settings.fail.command_result_s) + RESULT_MARGIN_S
 
     # -- what they share --------------------------------------------------------------------------------------------
 
