@@ -81,7 +81,7 @@ def perform(console: Console) -> int:
     stays = console.is_terminal and surroundings().get("DEMO_EXIT", "") in ("", "0")
     begun = time.monotonic()
     console.print(
-        "Starting a store, a sandbox with both APIs, and two workers by the Procfile's line…", highlight=False
+        "Starting a store, a sandbox with both APIs, and the Procfile's web and worker lines…", highlight=False
     )
     with Stage() as stage:
         try:
