@@ -188,8 +188,9 @@ class Chooser:
         if not attempt.operation.wants_response_url or not ours:
             return None
         said = attempt.outcome.result.get("timeout") if isinstance(attempt.outcome.result, dict) else None
-        known = isinstance(said, (int, float)) and not isinstance(said, bool) and 0 < said <= LONGEST_RESULT_S
-        return float(said if known else self._settings.fail.command_result_s) + RESULT_MARGIN_S
+        if isinstance(said, bool) or not isinstance(said, (int, float)) or not 0 < said <= LONGEST_RESULT_S:
+            said = self._settings.fail.command_result_s
+        return said + RESULT_MARGIN_S
 
     # -- what they share --------------------------------------------------------------------------------------------
 
