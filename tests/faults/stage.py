@@ -5,6 +5,7 @@ The remote side's log is the judge: what it saw arriving counts, not what the pr
 
 import json
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,7 +52,6 @@ def environment(apis: SandboxProcess, store_url: str, quick: bool = True, **chan
         "PACELINE_ENVIRONMENT": "test",
         "PACELINE_ON_EMPTY_STORE": "fresh",
         "PACELINE_REDIS_URL": store_url,
-        "PACELINE_PUBLIC_URL": "http://127.0.0.1:1",
         **apis.environment(),
         **(QUICK if quick else {}),
         **changes,
@@ -158,7 +158,9 @@ class Stage:
 
 
 def wanted(operation: str, count: int = 1, account: str | None = None, **more: Any) -> list[Wanted]:
-    """Calls as somebody asks for them, by the catalogue's own example."""
+    """Calls as somebody asks for them, by the catalogue's own example. Results of commands go to an address of the
+    caller's own, so that a command is over when it has been accepted.
+    """
     params, body = operations[operation].example
     account = account or {"hub": PARTY, "stellantis": CAR}[operations[operation].api]
     found = []
@@ -166,6 +168,8 @@ def wanted(operation: str, count: int = 1, account: str | None = None, **more: A
         own = {**params, "vid": f"VEH-{number % 130 + 1:05d}"} if "vid" in params else dict(params)
         if operation == AUTHORIZE:
             own["token_uid"] = f"T-{number}"
+        if operations[operation].wants_response_url:
+            body = {**(body or {}), "response_url": f"http://127.0.0.1:1/results/{uuid.uuid4().hex}"}
         found.append(Wanted(operation, account, own, body, **more))
     return found
 
