@@ -5,7 +5,7 @@ PY := .venv/bin/python
 .PHONY: help setup demo test slow bench bench-quick lint types imports check lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.ready ## install what requirements.lock names into .venv
 
@@ -21,7 +21,7 @@ test: .venv/.ready ## run every test but the slow ones
 slow: .venv/.ready ## run the slow tests (pytest says 5 where there are none)
 	@$(PY) -m pytest -q -m slow || test $$? -eq 5
 
-bench: .venv/.ready ## measure beside what else one might use: quota, pick-up, throughput (ten minutes)
+bench: .venv/.ready ## measure beside what else one might use, and what waiting, lanes and others cost (half an hour)
 	@$(PY) -m bench
 
 bench-quick: .venv/.ready ## the same, smaller: quota and throughput within a minute

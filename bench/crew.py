@@ -59,6 +59,11 @@ class Crew:
                 os.killpg(process.pid, signal.SIGKILL)  # the measurement is over: nobody has to leave in order
             process.wait()
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that run."""
+        return [process.pid for process in self._processes]
+
     @staticmethod
     def _text(log: Path) -> str:
         return log.read_text(encoding="utf-8", errors="replace")

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -36,10 +37,15 @@ assert tasks.ROWS
 class Field:
     """`apis` is the judge; `environ` is what a subject is started with."""
 
-    def __init__(self, latency: dict[str, float] | None = None, unlimited: bool = False) -> None:
+    def __init__(
+        self,
+        latency: dict[str, float] | None = None,
+        unlimited: bool = False,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         options: dict[str, Any] = {"latency": {"stellantis": latency}} if latency else {}
-        if unlimited:
-            options["subscriptions"] = [{**one, **UNLIMITED} for one in SUBSCRIPTIONS]
+        if unlimited or limits:
+            options["subscriptions"] = [{**one, **UNLIMITED, **(limits or {})} for one in SUBSCRIPTIONS]
         self.apis = SandboxProcess(**options)
         self._stack = ExitStack()
 

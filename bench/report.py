@@ -11,10 +11,15 @@ from importlib.metadata import version
 from typing import Any
 
 from bench.field import write_json
+from bench.foreign import CASES, SMALL, foreign
 from bench.installing import LOCK, MADE
+from bench.intake import intake
+from bench.lanes import lanes
+from bench.memory import memory
 from bench.pickup import pickup
 from bench.quota import quota
 from bench.throughput import throughput
+from bench.urgent import urgent
 
 Row = dict[str, Any]
 
@@ -112,10 +117,92 @@ def throughput_lines(rows: list[Row]) -> list[str]:
     return table("Jobs that do nothing, without limits", heads, shown)
 
 
+def intake_lines(rows: list[Row]) -> list[str]:
+    """By number of connections."""
+    heads = ("", "connections", "posts/s", "per core", "of the echo", "p50 ms", "p99 ms")
+    shown = [
+        (
+            row["subject"],
+            row["connections"],
+            f"{row['posts_per_s']:.0f}",
+            f"{row['per_core']:.0f}",
+            f"{row['of_echo']:.2f} x",
+            f"{row['p50_ms']:.1f}",
+            f"{row['p99_ms']:.1f}",
+        )
+        for row in rows
+    ]
+    return table("Calls taken in over HTTP by one web process", heads, shown)
+
+
+def lanes_lines(rows: list[Row]) -> list[str]:
+    """What is less beside what is more."""
+    heads = ("", "µs", "µs", "ratio", "bytes")
+    shown = [
+        (
+            row["case"],
+            f"{row['less_us']:.0f}",
+            f"{row['more_us']:.0f}",
+            f"{row['ratio']:.2f} x" if "ratio" in row else "",
+            str(row.get("bytes", "")),
+        )
+        for row in rows
+    ]
+    return table("The store's own time for a take", heads, shown)
+
+
+def memory_lines(rows: list[Row]) -> list[str]:
+    """By number of waiting jobs."""
+    heads = ("waiting jobs", "worker's MB", "growth", "asks of the store per s", "store's bytes per job")
+    shown = [
+        (
+            f"{row['waiting']:,}",
+            f"{row['resident_bytes'] / 1e6:.1f}",
+            f"{row['growth']:.1%}",
+            f"{row['asks_per_s']:.2f}",
+            f"{row['store_bytes']:.0f}",
+        )
+        for row in rows
+    ]
+    return table("A worker of 8 threads whose jobs wait for their limit", heads, shown)
+
+
+def urgent_lines(rows: list[Row]) -> list[str]:
+    """One line."""
+    heads = ("bulk jobs in line", "bulk calls between", "most", "taken after it came", "ms to arrive", "most")
+    shown = [
+        (
+            f"{row['bulk']:,}",
+            f"{row['median_between']:.0f}",
+            str(row["most_between"]),
+            str(row["late"]),
+            f"{row['median_ms']:.0f}",
+            f"{row['most_ms']:.0f}",
+        )
+        for row in rows
+    ]
+    return table(f"An urgent job of the same budget, {rows[0]['times']} times", heads, shown)
+
+
+def foreign_lines(rows: list[Row]) -> list[str]:
+    """By limit and pattern."""
+    heads = ("", "our calls", "refused", "used of what is left", "used again afterwards")
+    shown = [
+        (row["case"], str(row["calls"]), f"{row['refused']:.2%}", f"{row['used']:.3f}", f"{row['again']:.3f}")
+        for row in rows
+    ]
+    return table("Somebody else uses half of the same account", heads, shown)
+
+
 Measure = Callable[[int], list[Row]]
 PARTS: dict[str, tuple[Measure, Measure, Callable[[list[Row]], list[str]]]] = {
     "quota": (lambda runs: quota(runs=runs), lambda runs: quota(400, runs, at_most_s=6, latencies=1), quota_lines),
     "pickup": (lambda _: pickup(), lambda _: pickup(100), pickup_lines),
+    "intake": (lambda _: intake(), lambda _: intake(1000, 2000), intake_lines),
     "throughput": (lambda _: throughput(), lambda _: throughput(1000, (1, 4)), throughput_lines),
+    "lanes": (lambda _: lanes(), lambda _: lanes(1000, 60, 5_000), lanes_lines),
+    "memory": (lambda _: memory(), lambda _: memory((1_000, 20_000)), memory_lines),
+    "urgent": (lambda _: urgent(), lambda _: urgent(5_000, 10), urgent_lines),
+    "foreign": (lambda _: foreign(CASES), lambda _: foreign(SMALL), foreign_lines),
 }
 """By name: the measurement, a smaller one, and its lines of the table."""

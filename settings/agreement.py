@@ -18,7 +18,7 @@ Disagreement = tuple[Path, str]
 
 
 def disagreements(settings: "Settings") -> list[Disagreement]:
-    return [*production(settings), *addresses(settings), *duplicates(settings), *orders(settings)]
+    return [*production(settings), *addresses(settings), *duplicates(settings), *orders(settings), *webhook(settings)]
 
 
 def production(settings: "Settings") -> Iterator[Disagreement]:
@@ -48,6 +48,22 @@ def addresses(settings: "Settings") -> Iterator[Disagreement]:
             ("stellantis", "b2b_base_url"),
             f"expected the API's address, for {count} subscriptions, got nothing",
         )
+
+
+def webhook(settings: "Settings") -> Iterator[Disagreement]:
+    """Nobody can tell an unsigned alert from one that a stranger made up."""
+    url, secret = settings.observe.webhook_url, settings.observe.webhook_secret
+    if (url is None) != (secret is None):
+        lacks = "webhook_secret" if secret is None else "webhook_url"
+        other = variable(("observe", "webhook_url" if secret is None else "webhook_secret"))
+        yield ("observe", lacks), f"expected a value, since {other} has one, got nothing"
+    if url is not None and settings.environment == "production":
+        length = len(url.get_secret_value())
+        if not url.get_secret_value().lower().startswith("https://"):
+            yield (
+                ("observe", "webhook_url"),
+                f"expected an https address in production, got a value of {length} characters",
+            )
 
 
 def duplicates(settings: "Settings") -> Iterator[Disagreement]:

@@ -1,14 +1,28 @@
 """Settings of failure: attempts, back-off, the brake, how long ends are kept, deadlines of jobs.
 
-Promises: an idempotency key is never forgotten before its result (see `agreement`).
-Scope ends at the numbers; which error has which fate is `worker.fail.policy`.
+Promises: an idempotency key is never forgotten before its result (see `agreement`). Scope ends at the numbers and at
+the form of a changed row; which error has which fate, and which of them may be changed, is said by `worker.fail`.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from settings.section import Seconds, Section, Whole, WholeSeconds, freeze, not_bool
+from settings.section import Seconds, Section, Whole, WholeSeconds, freeze, not_bool, quoted_keys
+
+Fate = Literal["retry", "quick", "dead", "hold"]
+FATES = '"retry", "quick" (a few retries within seconds), "dead" or "hold" (the lane)'
+
+
+class Override(Section):
+    """A row of the error table with another fate. What is left out stays as it is."""
+
+    repeatable: Fate | None = Field(default=None, description=f"one of {FATES}")
+    unrepeatable: Fate | None = Field(default=None, description=f"one of {FATES}")
+    alert: bool | None = Field(default=None, description="true or false: whether its dead letters are told to a person")
+
+
+ROW_NAME = r"(hub|stellantis|both):[a-z_]+(:[a-z ]+)?"
 
 
 class FailSection(Section):
@@ -33,4 +47,8 @@ class FailSection(Section):
     )
     deadlines: Annotated[dict[str, Seconds], AfterValidator(freeze)] = Field(
         default=freeze({}), description='deadlines in seconds above 0 by operation: {"hub.authorize_token": 15}'
+    )
+    policy: Annotated[dict[str, Override], BeforeValidator(quoted_keys(ROW_NAME)), AfterValidator(freeze)] = Field(
+        default=freeze({}),
+        description='rows of the error table with another fate: {"hub:remote_trouble": {"repeatable": "dead"}}',
     )

@@ -5,9 +5,10 @@ Promises: shares are shares. Scope ends here; limits and windows belong to the a
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from settings.section import YEAR_S, Seconds, Section, not_bool
+from settings.section import YEAR_S, Seconds, Section, freeze, not_bool
+from settings.spelling import known_names
 
 Share = Annotated[float, BeforeValidator(not_bool), Field(ge=0, lt=1, allow_inf_nan=False)]
 
@@ -32,3 +33,6 @@ class LimiterSection(Section):
     oldest_age_alert_s: Seconds | None = Field(
         default=3600.0, description="seconds above 0 that a job may wait before quota advice is given, or none"
     )
+    oldest_age_alerts: Annotated[
+        dict[str, Seconds], AfterValidator(known_names(("urgent", "normal", "bulk"))), AfterValidator(freeze)
+    ] = Field(default=freeze({}), description='the same by priority, where it differs: {"urgent": 30, "bulk": 86400}')

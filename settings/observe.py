@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from settings.secret import SentryAddress
-from settings.section import Section, Url, upper
+from settings.secret import SentryAddress, SigningRef, WebhookAddress
+from settings.section import Seconds, Section, Url, Whole, not_bool, upper
 
 
 class ObserveSection(Section):
@@ -24,4 +24,21 @@ class ObserveSection(Section):
     console_url: Url | None = Field(
         default=None, description="the absolute http or https address of the operators' pages, for links in alerts"
     )
+    webhook_url: WebhookAddress | None = Field(
+        default=None, description="an absolute http or https address to which alerts are posted, signed; or none"
+    )
+    webhook_secret: SigningRef | None = Field(
+        default=None,
+        description='the secret that signs them, as whsec_ and the Base64 of 24 to 64 bytes, or {"file": "path"}',
+    )
+    traces_sample_rate: Annotated[float, BeforeValidator(not_bool), Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.0, description="a share from 0 to 1 of the jobs whose way through the queue is shown to Sentry"
+    )
+    share_jump: Annotated[float, BeforeValidator(not_bool), Field(gt=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.2, description="a share above 0 up to 1 by which refusals or missing data may rise before it is told"
+    )
+    share_least: Whole = Field(
+        default=20, description="a whole number of such answers, at least 1, below which none is"
+    )
+    share_period_s: Seconds = Field(default=900.0, description="seconds above 0 of the period that is looked at")
     personal_data: Literal["mask", "show"] = Field(default="mask", description='"mask" or "show"')

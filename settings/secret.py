@@ -6,6 +6,7 @@ Scope ends at reading one reference once; noticing changes is the work of `worke
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, SecretStr
 
 from settings.section import sentence, wrong
+
+SIGNING_PREFIX = "whsec_"
 
 
 class SecretUnreadableError(Exception):
@@ -131,6 +134,16 @@ def open_file(given: dict[Any, Any]) -> SecretFile:
     raise sentence(f"the file {shown_path(path)} {problem}")
 
 
+def signing_fault(value: str) -> str:
+    """What is wrong with a secret of Standard Webhooks; empty if nothing is."""
+    try:
+        length = len(b64decode(value.removeprefix(SIGNING_PREFIX), validate=True))
+    except ValueError:
+        length = 0
+    right = value.startswith(SIGNING_PREFIX) and 24 <= length <= 64
+    return "" if right else "whsec_ and the Base64 of 24 to 64 bytes"
+
+
 def redis_address(given: object) -> SecretStr:
     """The store's address is secret as a whole: it may carry a password in several places."""
     text = given.get_secret_value() if isinstance(given, SecretStr) else given
@@ -145,6 +158,22 @@ def redis_address(given: object) -> SecretStr:
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("redis", "rediss", "unix") or any(c.isspace() for c in text):
+        raise wrong()
+    return SecretStr(text)
+
+
+def webhook_address(given: object) -> SecretStr:
+    """An address of a receiver often is its key as well, so it is secret as a whole."""
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    if not isinstance(text, str) or any(c.isspace() or not c.isprintable() for c in text.strip()):
+        raise wrong()
+    text = text.strip()
+    try:
+        parts = urlsplit(text)
+        usable = parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https") or parts.username is not None or "#" in text:
         raise wrong()
     return SecretStr(text)
 
@@ -169,4 +198,6 @@ SecretRef = SecretStr | SecretFile
 TokenRef = Annotated[SecretRef, BeforeValidator(reference(token_fault))]
 PasswordRef = Annotated[SecretRef, BeforeValidator(reference(password_fault))]
 RedisAddress = Annotated[SecretStr, BeforeValidator(redis_address)]
+SigningRef = Annotated[SecretRef, BeforeValidator(reference(signing_fault))]
+WebhookAddress = Annotated[SecretStr, BeforeValidator(webhook_address)]
 SentryAddress = Annotated[SecretStr, BeforeValidator(sentry_address)]

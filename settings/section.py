@@ -5,7 +5,7 @@ Scope ends at single values; how values of several sections must agree is in `ag
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -68,6 +68,17 @@ def matching(pattern: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def quoted_keys(pattern: str) -> Callable[[object], object]:
+    """A table whose keys all have this form."""
+
+    def check(value: object) -> object:
+        if isinstance(value, Mapping) and not all(isinstance(key, str) and re.fullmatch(pattern, key) for key in value):
+            raise wrong()
+        return value
+
+    return check
 
 
 def upper(value: object) -> object:

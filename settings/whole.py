@@ -18,6 +18,7 @@ from settings.broker import BrokerSection
 from settings.deliver import DeliverSection
 from settings.fail import FailSection
 from settings.hub import Hub
+from settings.intake import IntakeSection
 from settings.limiter import LimiterSection
 from settings.observe import ObserveSection
 from settings.secret import RedisAddress, SecretFile
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     var_dir: Path = Field(default=Path("var"), description="the path of a folder for files that may be deleted")
     hub: Hub = Field(default=Hub(), description="a table of the hub's settings")
     stellantis: Stellantis = Field(default=Stellantis(), description="a table of the Stellantis API's settings")
+    intake: IntakeSection = Field(default=IntakeSection(), description="a table of the HTTP intake's settings")
     broker: BrokerSection = Field(default=BrokerSection(), description="a table of the broker's settings")
     limiter: LimiterSection = Field(default=LimiterSection(), description="a table of the limiter's settings")
     deliver: DeliverSection = Field(default=DeliverSection(), description="a table of delivery's settings")

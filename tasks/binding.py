@@ -35,5 +35,5 @@ def actor_of(module: str, action: str) -> Actor[..., Any]:
     if operation is None:
         raise AttributeError(f"module {module!r} has no attribute {action!r}")
     if not has_broker():
-        importlib.import_module("worker.main")
+        _ = importlib.import_module("worker.main").broker  # asking for it boots this process
     return bind(operation)

@@ -154,7 +154,7 @@ def _windows(p: Picture) -> list[str]:
             flight = f"{held[name]} are claimed and {late} unanswered"
             found.append(f"window {name} has {facts.get('inf')} in flight; {flight}")
         ring = p.client.get(p.keys("ring", name)) or b""
-        settled = sum(int.from_bytes(ring[i : i + 4], "little") for i in range(0, len(ring), 4))
+        settled = sum(int.from_bytes(ring[i : i + 4], "big") for i in range(0, len(ring), 4))
         if facts.get("tot", 0) != settled:
             found.append(f"window {name} counts {facts.get('tot')} settled permits, its buckets hold {settled}")
     return found

@@ -14,8 +14,8 @@ def main() -> int:
         import rich  # noqa: F401
     except ModuleNotFoundError as error:
         print(
-            f"paceline: the command line needs the package {error.name!r}: run `make setup`, or install the extra "
-            "'cli' (click and rich).",
+            f"paceline: the command line needs the package {error.name!r}, which {sys.executable} has not got: run "
+            "`make setup` and use .venv/bin/python, or install the extra 'cli' (click and rich).",
             file=sys.stderr,
         )
         return 2

@@ -16,10 +16,13 @@ import click
 import redis
 
 from settings import SettingsError
+from worker.commands.alerts import alerts
+from worker.commands.caller_keys import keys
 from worker.commands.catalogue import operations_command, policy_command
 from worker.commands.dead_letters import dlq
 from worker.commands.enqueueing import enqueue_command
 from worker.commands.health import doctor_command, workers_command
+from worker.commands.hub import hub
 from worker.commands.inspection import jobs
 from worker.commands.lanes import lanes
 from worker.commands.letter_actions import ACTIONS
@@ -27,6 +30,7 @@ from worker.commands.output import Exit, ReaderGone, say
 from worker.commands.processes import demo_command, sandbox_command
 from worker.commands.serving import serve_command
 from worker.commands.session import Session
+from worker.commands.tokens import tokens
 from worker.commands.tree import Tree
 from worker.errors import Conflict, NotFound, PacelineError, Refused, StoreUnavailable
 from worker.store.connection import is_outage
@@ -47,7 +51,7 @@ def cli(context: click.Context) -> None:
 
 for command in (
     demo_command, serve_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command,
-    jobs, lanes, dlq, workers_command,
+    jobs, lanes, dlq, alerts, workers_command, hub, tokens, keys,
 ):  # fmt: skip
     cli.add_command(command)
 for action in ACTIONS:

@@ -6,9 +6,7 @@ looking never trips a limit; no worker has to run. Scope: looking; nothing is me
 
 from __future__ import annotations
 
-import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,12 +15,13 @@ from typing import Any, Literal
 import redis
 
 from settings import Account, Settings
-from worker.broker.registration import registration_of
+from worker.acquaint import SILENT_LEASES, acquaint
 from worker.deliver.credentials import Credentials
 from worker.deliver.expiry import expires_at
 from worker.errors import StoreUnavailable
 from worker.limiter.holds import Holds
 from worker.limiter.limiter import Limiter
+from worker.limiter.quota import RAISE, Quota, quotas
 from worker.probe import Answer, Probe
 from worker.store.connection import Server, check_rights, check_store, describe_server, problems_of, shown
 from worker.store.partition import Partition
@@ -30,7 +29,6 @@ from worker.store.partition import Partition
 Level = Literal["ok", "warn", "fail"]
 SKEW_S = 1.0
 EXPIRES_SOON = timedelta(days=30)
-SILENT_LEASES = 3
 NEARLY_FULL = 0.9
 
 
@@ -80,9 +78,10 @@ class Doctor:
         yield self._fleet()
         yield from self._stopped()
         yield from self._files()
-        registered = self._register()
+        registered = acquaint(self._settings, self._partition, "doctor")
+        figures = quotas(self._partition)
         for account in self._accounts.values():
-            yield from self._quota(account)
+            yield from self._quota(figures.get(account.name))
             if call:
                 yield self._account(account, registered)
 
@@ -180,38 +179,11 @@ class Doctor:
             return Finding("fail", account, f"{said}: replace the file; no restart is needed.")
         return Finding("warn" if left < EXPIRES_SOON else "ok", account, f"{said}, in {left.days} days.")
 
-    def _register(self) -> bool:
-        """Where no worker has brought its settings, brings ours: without windows there is no permit.
-
-        Workers that live have theirs in force, and a look must not change them.
-        """
-        key = self._partition.key
-        workers, digest = self._partition.ask(("zcard", key("workers")), ("hget", key("conf"), "digest"))
-        registration = registration_of(self._settings)
-        if workers and digest:
-            return bool(digest == registration.digest)
-        facts = registration.facts | {
-            "worker": f"doctor.{uuid.uuid4().hex[:6]}",
-            "threads": 0,
-            "host": socket.gethostname(),
-            "pid": 0,
-            "started": "0",
-            "silent_us": int(SILENT_LEASES * self._settings.broker.lease_s * 1e6),
-        }
-        self._partition.decide("configure", facts)
-        return True
-
-    def _quota(self, account: Account) -> Iterator[Finding]:
-        share = self._settings.limiter.quota_advice_share
-        for budget in account.budgets:
-            state = self._limiter.budget(account.name, budget)
-            for window in state.windows:
-                if window.length_s >= 3600 and window.share >= share and budget != "control":
-                    used = window.used + window.foreign
-                    yield Finding(
-                        "warn", account.name, f"{used} of {window.limit} calls in {window.length_words()} are used "
-                        f"({window.name}); the vendor can raise the subscription's limit.",
-                    )  # fmt: skip
+    def _quota(self, quota: Quota | None) -> Iterator[Finding]:
+        """The figure of the advice that is told, and of `lanes list`."""
+        if quota is not None and (reasons := quota.reasons(self._settings.limiter)):
+            api = quota.account.partition(":")[0]
+            yield Finding("warn", quota.account, f"{' and '.join(reasons)} ({quota.words()}); {RAISE[api]}.")
 
     def _account(self, account: Account, registered: bool) -> Finding:
         ask: Callable[[], Answer] = Probe(self._settings, self._credentials, self._limiter, account).ask

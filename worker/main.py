@@ -27,6 +27,8 @@ from worker.observe import log
 from worker.observe.alerts import LogSink, Sink
 from worker.observe.redact import Redactor
 from worker.observe.sentry import sentry_sinks
+from worker.observe.spans import queue_spans
+from worker.observe.webhook import webhook_sinks
 from worker.store.connection import check_rights, check_store, connect, shown
 from worker.store.embedded import EmbeddedServer
 
@@ -43,15 +45,20 @@ class System:
         self.delivery = Delivery(settings, self.credentials)
         self.fate = FateMiddleware(settings, self.redactor, random.Random(), SYSTEM)
         # Before the broker exists, so that its first trouble is already told.
-        self.sinks: list[Sink] = [LogSink(), *sentry_sinks(settings, self.redactor)]
+        webhook = webhook_sinks(settings, self.credentials, self.redactor)
+        self.sinks: list[Sink] = [LogSink(), *webhook, *sentry_sinks(settings, self.redactor)]
+        self.spans = queue_spans(settings, self.redactor)
         self.process = ProcessMiddleware(url, self.sinks)
         self.broker = PacelineBroker(
             settings,
             self.client,
-            middleware=[self.process, self.fate],
+            # Afterwards dramatiq asks in the other direction: the fate is known when the spans look at it.
+            middleware=[self.process, *([self.spans] if self.spans else []), self.fate],
             deliver=self.delivery,
             clock_us=clock_us,
         )
+        if self.spans is not None:
+            self.broker.accept.published = self.spans.published
         self.fate.worker = self.broker.worker_id
         self.broker.credentials_changed = self.credentials.changed
         self.delivery.fence = self.broker.ending.may_send

@@ -7,7 +7,7 @@ door and is understood by the same rules as the calls of jobs. Scope: one accoun
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -16,8 +16,8 @@ from worker.accept.operation import CallSpec
 from worker.clock import SYSTEM, Clock
 from worker.deliver import http_call
 from worker.deliver.attempt import WIRE_FORMATS
-from worker.deliver.credentials import Credentials
 from worker.deliver.exchange import Exchange
+from worker.deliver.identity import Identity
 from worker.deliver.outcome import (
     AccessRefused,
     CertificateTrouble,
@@ -61,7 +61,7 @@ class Probe:
     """The call of one account."""
 
     def __init__(
-        self, settings: Settings, credentials: Credentials, limiter: Limiter, account: Account, clock: Clock = SYSTEM
+        self, settings: Settings, credentials: Identity, limiter: Limiter, account: Account, clock: Clock = SYSTEM
     ) -> None:
         self._settings = settings
         self._credentials = credentials
@@ -82,7 +82,7 @@ class Probe:
             wait_s=PERMIT_WAIT_S,
         )
         if not isinstance(permit, Permit):
-            state = self._limiter.budget(self._account.name, "control")
+            state = replace(self._limiter.budget(self._account.name, "control"), next_s=permit)
             return Answer(
                 "warn", f"not asked: no permit in {PERMIT_WAIT_S:g} s; the next one comes {state.next_words()}."
             )

@@ -23,6 +23,17 @@ def test_every_module_the_readme_names_exists() -> None:
     assert not missing
 
 
+def test_every_picture_and_chapter_the_readme_leads_to_is_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    chapters = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    files = [link for link in links if "://" not in link and not link.startswith("#")]
+    assert {link[1:] for link in links if link.startswith("#")} - chapters == set()
+    assert [link for link in files if not (README.parent / link).exists()] == []
+    assert "worker/demo/picture.svg" in files
+
+
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
     block = f"<!-- error table: begin -->\n{as_markdown()}\n<!-- error table: end -->"

@@ -79,6 +79,20 @@ def test_a_set_up_that_breaks_half_way_leaves_no_folder(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
+def test_where_uv_cannot_install_pip_is_tried_too(checkout: Path) -> None:
+    """uv knows nothing of pip's configuration, which may be the only way to an index."""
+    uv = checkout.parent / "bin" / "uv"
+    uv.write_text("#!/bin/sh\ncase \"$1\" in venv) /bin/mkdir -p .venv/bin;; *) echo no way out; exit 2;; esac\n")
+    os.chmod(uv, 0o755)
+    python(checkout, WITHOUT_ENSUREPIP)
+    done, said = make(checkout, "setup")
+    assert done == 2
+    assert said[0] == "no way out"
+    assert "trying pip" in said[1]
+    assert "apt install python3.12-venv" in said[2]
+    assert not (checkout / ".venv").exists()
+
+
 def test_a_folder_that_an_interrupted_run_left_is_made_anew(checkout: Path) -> None:
     (checkout / ".venv" / "half-made").mkdir(parents=True)
     python(checkout, TOO_OLD)

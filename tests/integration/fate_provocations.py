@@ -88,6 +88,8 @@ HUB_LATER = "4003, or HTTP 503 with Retry-After"
 SOME_ANSWER = "1000, authorization BLOCKED, NOT_ALLOWED, EXPIRED or NO_CREDIT"
 UNSUPPORTED = "1000, command NOT_SUPPORTED or UNKNOWN_SESSION"
 FAILED = "a later command result FAILED, CANCELED_RESERVATION or UNKNOWN_RESERVATION"
+OFFLINE = "1000, and the hub calls our own party OFFLINE"
+OWED = "a push that never came, as a service or a person reports"
 UNHEARD = "no command result within its timeout, or the result TIMEOUT"
 
 HUB = [
@@ -101,6 +103,7 @@ HUB = [
     *both("hub", "2002, or HTTP 401", HOLD_ACCOUNT, "http_401", status(401)),
     *both("hub", "2003, or HTTP 404 with envelope", DEAD, "2003", ocpi(2003), ocpi(2003, status=404)),
     Provocation("hub", "2003, or HTTP 404 with envelope", READ, DEAD, "2003", params=uid("MISSING-1")),
+    *both("hub", "2003, or HTTP 404 with envelope", DEAD, "2003", status(200, body={"status_code": "2003"})),
     *both("hub", HUB_NOBODY, DEAD_TELL, "2004", ocpi(2004, status=404)),
     *both("hub", HUB_NOBODY, DEAD_TELL, "http_404", {"action": "html", "status": 404}),
     *both("hub", "2000", (QUIETLY, UNKNOWN), "2000", ocpi(2000)),
@@ -134,18 +137,26 @@ STELLANTIS = [
     *both("stellantis", "401, or 400 invalid_grant", HOLD_ACCOUNT, "40100", error(401, 40100)),
     *both("stellantis", "401, or 400 invalid_grant", HOLD_ACCOUNT, "http_401", error(401, 0, shape="html")),
     *both("stellantis", "401, or 400 invalid_grant", HOLD_ACCOUNT, "invalid_grant", error(400, 0, shape="oauth")),
-    *both("stellantis", "403", DEAD, "40300", error(403, 40300)),
+    *both("stellantis", "401, or 400 invalid_grant", HOLD_ACCOUNT, "40499", error(401, 40499)),
+    *both("stellantis", "403", DEAD, "40300", error(403, 40300), error(403, "40300")),
+    *both("stellantis", "403", DEAD, "403123", error(403, 0, shape="legacy")),
+    *both("stellantis", "403", DEAD, "40499", error(403, "40499")),
     *[Provocation("stellantis", "404 with a 404xx code, on a data read", STATUS, "done", params=car(name))
       for name in ("NODATA", "NOSTATUS", "NOVEHICLE")],
     Provocation("stellantis", "404 with a 404xx code, on a data read, where the settings call that an error", STATUS,
                 DEAD, "40499", params=car("NODATA"), settings={"FAIL__NO_DATA": "dead"}),
     *both("stellantis", "other 404 with a code", DEAD, "40001", error(404, 40001)),
     Provocation("stellantis", "other 404 with a code", REMOTE, DEAD, "40499", error(404, 40499)),
+    *both("stellantis", "other 404 with a code", DEAD, "4049", error(404, 4049)),
+    *both("stellantis", "other 404 with a code", DEAD, "404991", error(404, "404991")),
+    *both("stellantis", "other 404 with a code", DEAD, "ERROR_NOT_FOUND", error(404, 0, shape="named")),
     *both("stellantis", "404 without a code", DEAD_TELL, "http_404", error(404, 0, shape="gateway")),
     *both("stellantis", "429", CLOSE, "42900", error(429, 42900)),
+    *both("stellantis", "429", CLOSE, "40499", error(429, 40499)),
     *both("stellantis", "429", CLOSE, "http_429", status(429, retry_after=0.2)),
     *both("stellantis", "429 with a wait that cannot be obeyed", HOLD_BUDGET, "http_429", status(429, retry_after=-5)),
     *both("stellantis", "500, 502, 503, 504", (RETRY, UNKNOWN), "50001", error(500, 50001)),
+    *both("stellantis", "500, 502, 503, 504", (RETRY, UNKNOWN), "40499", error(500, 40499)),
     *both("stellantis", "500, 502, 503, 504", (RETRY, UNKNOWN), "http_504", {"action": "html", "status": 504}),
     *both("stellantis", "503 with Retry-After", (RETRY, PARK), "http_503", status(503, retry_after=0.1)),
     *both("stellantis", "500 with code 50000", DEAD_TELL, "50000", error(500, 50000), error(500, "50000")),
@@ -183,6 +194,7 @@ PROVOCATIONS = [*HUB, *STELLANTIS, *EITHER]
 
 NEVER: dict[tuple[str, str, str], str] = {
     ("hub", "1000, no locations on the first, unfiltered page", "unrepeatable"): "listing locations only reads",
+    ("hub", OFFLINE, "unrepeatable"): "asking for a party only reads",
     ("hub", "1000, authorization UNKNOWN", "unrepeatable"): "only an authorization is answered so; it may be repeated",
     ("hub", SOME_ANSWER, "unrepeatable"): "only an authorization is answered so; it may be repeated",
     ("hub", "1000, command REJECTED", "repeatable"): "no command of the catalogue may be repeated",
@@ -195,9 +207,3 @@ NEVER: dict[tuple[str, str, str], str] = {
     ("both", "lease lost before the first byte", "repeatable"): "only an unrepeatable call asks the fence",
 }  # fmt: skip
 """Rows that no call of the catalogue can show in this kind."""
-
-LATER: dict[tuple[str, str, str], str] = {
-    ("hub", "own party OFFLINE, or a push that never came", kind): "not seen by a worker: somebody reports it"
-    for kind in ("repeatable", "unrepeatable")
-}
-"""Rows whose sign no call shows."""

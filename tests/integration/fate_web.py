@@ -14,7 +14,7 @@ import uvicorn
 
 from tests.integration.fate_bench import Bench
 from worker.accept.intake.app import create_app
-from worker.accept.intake.command_results import CommandResults
+from worker.accept.intake.parts import Parts
 from worker.store.partition import Partition
 
 
@@ -26,7 +26,7 @@ def listening() -> Iterator[tuple[str, Callable[[Bench], Any]]]:
 
     def serve(bench: Bench) -> None:
         partition = Partition(bench.broker.client, bench.key, bench.broker.scripts)
-        app = create_app(partition, CommandResults(partition, bench.system.redactor))
+        app = create_app(Parts(bench.settings, partition, bench.broker.accept, bench.system.redactor))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -14,6 +14,7 @@ from tests.integration import test_rules_broker_waking as waking
 from tests.integration.desk import CAR, READ, START
 from tests.integration.mutations import Mutation, without
 from tests.integration.mutations_leases import LANE_RULES, LEASE_RULES
+from tests.integration.mutations_trouble import TROUBLE_RULES
 
 _CRASHES = [
     *without(
@@ -33,11 +34,11 @@ _CRASHES = [
     ),
     *without(
         "a crash is written down", "parts/lease.lua",
-        "job_note(J.id, cjson.encode({event = 'crashed',", "job_note(J.id, cjson.encode({event = 'tried',",
+        "job_note(J, cjson.encode({event = 'crashed',", "job_note(J, cjson.encode({event = 'tried',",
         crashes.test_a_crash_leaves_evidence,
     ),
     *without(
-        "an attempt resets", "park.lua", "  redis.call('HSET', k_job(A.id), 'crashes', '0')\n", "",
+        "an attempt resets", "park.lua", "I(J.attempts), 'crashes', '0')", "I(J.attempts))",
         crashes.test_a_completed_attempt_resets_the_count,
     ),
     *without(
@@ -113,7 +114,7 @@ _ONCE = [
                 once.test_a_successor_is_born_in_the_step_that_ends_its_parent_and_once, decision=decision,
             ),
             *without(
-                "keys have a time", "parts/job.lua", "  if J.key then redis.call('EXPIRE',",
+                "keys have a time", "parts/job.lua", "  if key_own(J) then redis.call('EXPIRE',",
                 "  if false then redis.call('EXPIRE',",
                 once.test_a_key_is_kept_for_its_time_after_the_end_and_never_less_than_the_result, decision=decision,
             ),
@@ -149,12 +150,12 @@ _ONCE = [
     ),
     *without(
         "keys of the redriven", "parts/dead.lua",
-        "  if J.key then redis.call('PERSIST', k_idempotency(J.key)) end\n", "",
+        "  if key_own(J) then redis.call('PERSIST', k_idempotency(J.key)) end\n", "",
         once.test_a_key_is_kept_while_its_redriven_job_lives,
     ),
     *without(
         "late evidence goes with its job", "parts/job.lua",
-        "if left > 0 then redis.call('PEXPIRE', k_evidence(id), left) end", "",
+        "if left > 0 then redis.call('PEXPIRE', k_evidence(J.id), left) end", "",
         once.test_everything_of_a_job_that_is_done_goes_with_it,
     ),
     *without(
@@ -282,6 +283,10 @@ _WAKING = [
         )
     ),
     *without(
+        "alone it wakes nobody", "take.lua", " and redis.call('ZCARD', k_workers()) > 1", "",
+        waking.test_a_full_worker_that_is_alone_wakes_nobody,
+    ),
+    *without(
         "a full worker passes it on", "take.lua", "  elseif head and head <= now then", "  elseif false then",
         waking.test_a_full_worker_passes_on_what_is_left,
     ),
@@ -388,8 +393,8 @@ _PROCESS = [
         process.test_a_message_that_cannot_be_read_is_buried_and_stops_nobody, encoded=b"[]",
     ),
     *without(
-        "messages that are gone", "parts/serve.lua", "lease_card(lease, info) or {lease, id, '', '{}'}",
-        "lease_card(lease, info)",
+        "messages that are gone", "parts/serve.lua", "lease_card(lease, info, J) or {lease, id, '', '{}'}",
+        "lease_card(lease, info, J)",
         process.test_a_job_whose_message_is_gone_is_buried,
     ),
     *without(
@@ -538,4 +543,4 @@ _STORE = [
 ]  # fmt: skip
 
 BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE,
-*_STAMPEDE]
+*_STAMPEDE, *TROUBLE_RULES]

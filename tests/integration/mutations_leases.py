@@ -99,7 +99,7 @@ LANE_RULES = [
         lanes.test_one_call_is_let_through_a_hold_and_ends_it_when_it_is_not_refused,
     ),
     *without(
-        "no answer, no release", "parts/ack.lua", "local void = A.settle.mode ~= 'answered' or A.close",
+        "no answer, no release", "parts/ack.lua", "local void = not A.refused and A.settle.mode ~= 'answered' or A.close",
         "local void = false",
         lanes.test_a_hold_stays_when_the_call_let_through_was_never_answered,
     ),
@@ -157,7 +157,7 @@ LEASE_RULES = [
         ]
     ),
     *without(
-        "evidence is kept", "finish.lua", "job_note(A.id, ARGV[3])\n", "if mine then job_note(A.id, ARGV[3]) end\n",
+        "evidence is kept", "finish.lua", "job_note(J, ARGV[3])\n", "if mine then job_note(J, ARGV[3]) end\n",
         leases.test_the_evidence_of_a_superseded_lease_is_kept,
     ),
     *without(
@@ -206,8 +206,8 @@ LEASE_RULES = [
         leases.test_nothing_may_be_sent_for_a_lease_the_store_does_not_know,
     ),
     *without(
-        "a parked job is not being sent", "parts/job.lua", "redis.call('HDEL', k_job(J.id), 'lease', 'sending')",
-        "redis.call('HDEL', k_job(J.id), 'lease')",
+        "a parked job is not being sent", "parts/job.lua",
+        "redis.call('HDEL', k_job(J.id), 'lease', 'sending')\n  if", "redis.call('HDEL', k_job(J.id), 'lease')\n  if",
         leases.test_a_job_parked_after_its_fence_is_not_marked_as_being_sent,
     ),
     *without(

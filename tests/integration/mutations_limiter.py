@@ -136,12 +136,12 @@ _HEADERS = [
         headers.test_a_higher_limit_holds_after_three_equal_answers_and_wakes_who_waits,
     ),
     Without(
-        "three equal ones", BUDGET, "w.rv == told and w.rn + 1 or 1", "w.rn + 1",
+        "three equal ones", BUDGET, "w.rv == told and tonumber", "tonumber",
         headers.test_answers_that_disagree_raise_nothing, {"between": 40},
     ),
     Without(
         "a value in force starts anew", BUDGET,
-        "  if told == w.lim then\n    redis.call('HDEL', k_window(w.name), 'rv', 'rn')\n", "  if told == w.lim then\n",
+        "    if w.rv > 0 then redis.call('HDEL', k_window(w.name), 'rv', 'rn') end\n", "",
         headers.test_answers_that_disagree_raise_nothing, {"between": 30},
     ),
     Without(
@@ -180,7 +180,8 @@ _REFUSALS = [
         refusals.test_calls_that_were_out_together_double_the_wait_once,
     ),
     Without(
-        "a success ends the row", "finish.lua", "redis.call('HDEL', k_refusals(), A.group)\n", "",
+        "a success ends the row", "finish.lua",
+        "if refusals_any() then redis.call('HDEL', k_refusals(), A.group) end\n", "",
         refusals.test_a_success_starts_the_row_anew,
     ),
     Without(
@@ -216,6 +217,11 @@ _REFUSALS = [
     Without(
         "no answer opens nothing", ACK, "A.settle.mode ~= 'answered' or A.close", "A.settle.mode == 'refund'",
         refusals.test_a_try_that_came_to_no_answer_opens_nothing_and_is_followed_by_another, {"settle": UNANSWERED},
+    ),
+    Without(
+        "a refused handshake is an answer", ACK, "local void = not A.refused and ", "local void = ",
+        refusals.test_a_try_that_was_refused_before_it_was_a_request_is_not_followed_by_another_at_once,
+        {"settle": UNANSWERED},
     ),
     Without(
         "a limit opens nothing", ACK, "A.settle.mode ~= 'answered' or A.close", "A.settle.mode ~= 'answered'",

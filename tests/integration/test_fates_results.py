@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.fate_bench import Bench
 from tests.integration.fate_count import provokes
-from tests.integration.fate_provocations import FAILED, HUB_ODD, UNHEARD, UNSUPPORTED
+from tests.integration.fate_provocations import FAILED, HUB_ODD, UNHEARD, UNSUPPORTED, target
 from tests.integration.fate_sight import Ended
 from tests.integration.fate_web import listening, tell
 from worker.sandbox.server import Sandbox
@@ -80,3 +80,38 @@ def test_a_stranger_settles_nothing(redis_url: str, sandbox: Sandbox, tmp_path: 
         before = bench.run(START, fault={"action": "ocpi", "code": 4002})
         assert tell(bench, before.job_id, "ACCEPTED", door="a-guess") == 404
         assert bench.ended(before.job_id) == before
+
+
+@pytest.mark.slow
+@provokes("hub", UNHEARD, "unrepeatable")
+def test_a_command_whose_result_never_comes_is_unknown_until_it_comes_after_all(
+    redis_url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The hub's own answer names one second; the settings' time holds where it names none."""
+    with listening() as (address, serve), Bench(redis_url, sandbox, tmp_path, PUBLIC_URL=address) as bench:
+        serve(bench)
+        sandbox.config({"hub.command_timeout_s": 1})
+        job = bench.send("hub.start_session", body=target("DROP"))
+        assert bench.wait(job, "awaiting").arrivals
+        ended = bench.wait(job, "dead", patience_s=60)
+        assert (ended.error_class, ended.code, ended.attempts) == ("outcome_unknown", "command_timeout", 0)
+        assert (len(ended.arrivals), ended.told, ended.alerts[0].state) == (1, 1, "open")
+        assert "never came" in ended.why
+        assert tell(bench, job, "ACCEPTED") == 200
+        late = bench.ended(job)
+        assert (late.state, late.error_class, late.alerts[0].state) == ("done", "", "resolved")
+        assert sandbox.results() == []
+
+
+@pytest.mark.slow
+@provokes("hub", UNHEARD, "unrepeatable")
+def test_where_the_answer_names_no_time_the_settings_say_how_long_a_result_is_awaited(
+    redis_url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    answer = {"status_code": 1000, "timestamp": "2026-01-31T09:00:00Z", "data": [{"result": "ACCEPTED"}]}
+    with Bench(redis_url, sandbox, tmp_path, FAIL__COMMAND_RESULT_S="0.5") as bench:
+        bench.fault("hub.start_session", "status", times=1, status=200, body=answer)
+        job = bench.send("hub.start_session")
+        assert bench.wait(job, "awaiting").state == "awaiting"
+        ended = bench.wait(job, "dead", patience_s=60)
+    assert (ended.error_class, ended.code, ended.told) == ("outcome_unknown", "command_timeout", 1)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.fate_bench import Bench
 from tests.integration.fate_count import PROVOKED
-from tests.integration.fate_provocations import LATER, NEVER, PROVOCATIONS, Provocation
+from tests.integration.fate_provocations import NEVER, PROVOCATIONS, Provocation
 from tests.integration.fate_sight import Ended
 from worker.accept.operation import find
 from worker.fail.policy import ROWS
@@ -197,17 +197,17 @@ def provoked() -> dict[tuple[str, str, str], set[str]]:
 def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[[str, object], None]) -> None:
     """Prints how many rows there are and how many have a test; with `-s` they are seen."""
     wanted = {(row.api, row.sign, kind) for row in ROWS for kind in ("repeatable", "unrepeatable")}
-    found, excused = provoked(), set(NEVER) | set(LATER)
+    found, excused = provoked(), set(NEVER)
     assert set(found) - wanted == set(), "tests name rows that do not exist"
     assert excused <= wanted, "reasons name rows that do not exist"
     assert set(found) & excused == set(), "rows that are said to be out of reach are provoked"
     assert wanted - set(found) - excused == set(), "rows without a test"
-    rows = {(row.api, row.sign) for row in ROWS} - {sign[:2] for sign in LATER}
+    rows = {(row.api, row.sign) for row in ROWS}
     tested = {sign[:2] for sign in found}
     said = f"{len(rows)} rows that a call can show, {len(tested)} with provoking tests"
     tests = sum(map(len, found.values()))
     kinds = f"{len(wanted - excused)} rows by kind of call, {len(found)} with {tests} provoking tests"
-    print(f"\n{said}; {kinds}; {len(LATER) // 2} row that no call shows; {len(NEVER)} kinds that no call is of")
+    print(f"\n{said}; {kinds}; {len(NEVER)} kinds that no call is of")
     record_property("rows", len(rows))
     record_property("provoked", len(tested))
     assert len(rows) == len(tested)

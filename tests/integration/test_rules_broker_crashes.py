@@ -68,7 +68,7 @@ def test_a_requeue_is_no_crash_and_no_attempt_and_costs_no_permit(desk: Desk) ->
     for _ in range(5):
         desk.park(desk.take(1).one, REFUND)
     read = desk.read(jobs[0])
-    assert (read.get("crashes", "0"), read.get("attempts", "0"), read["runs"]) == ("0", "0", "0")
+    assert (read.get("crashes", "0"), read.get("attempts", "0"), read.get("runs", "0")) == ("0", "0", "0")
     assert desk.occupied() == [0]
     assert desk.take(1).ids == jobs[:1]
     desk.assert_whole()

@@ -126,7 +126,16 @@ def test_a_job_that_comes_back_from_a_dead_worker_can_be_taken_at_once(desk: Des
     desk.assert_whole()
 
 
+def test_a_full_worker_that_is_alone_wakes_nobody(desk: Desk) -> None:
+    desk.put(4, prio=NORMAL)
+    desk.hush()
+    assert desk.take(1).more
+    assert desk.bells() == 0
+    desk.assert_whole()
+
+
 def test_a_full_worker_passes_on_what_is_left(desk: Desk) -> None:
+    desk.hire("w2")
     desk.put(4, prio=NORMAL)
     desk.hush()
     assert desk.take(1).more

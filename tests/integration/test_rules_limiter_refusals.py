@@ -250,6 +250,20 @@ def test_a_try_that_came_to_no_answer_opens_nothing_and_is_followed_by_another(
     desk.assert_whole()
 
 
+@pytest.mark.parametrize("settle", [UNANSWERED, {"mode": "refund"}])
+def test_a_try_that_was_refused_before_it_was_a_request_is_not_followed_by_another_at_once(
+    desk: Desk, settle: dict[str, Any]
+) -> None:
+    """A certificate that one side does not accept: no answer, and yet an answer."""
+    probe = held(desk)
+    desk.park(probe, settle, wait_s=100, refused=True)
+    assert f"account:{CAR}" in desk.hash("holds")
+    assert desk.take(5).slips == []
+    desk.wait(901)
+    assert len(desk.take(5).slips) == 1
+    desk.assert_whole()
+
+
 def test_a_try_that_met_a_limit_says_nothing_about_the_credential(desk: Desk) -> None:
     probe = held(desk)
     refuse(desk, probe, after_s=20)

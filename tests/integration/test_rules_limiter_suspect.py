@@ -7,6 +7,11 @@ import pytest
 
 from tests.integration.desk import CAR, LEASE_S, TRANSIT_S, UNANSWERED, URGENT, Dealt, Desk, micros
 from tests.integration.meter import answer, call, limit, opens_s, out, told
+from worker.accept.jobs import read_jobs
+from worker.accept.waiting import waiting_for
+from worker.limiter.holds import Holds
+from worker.limiter.limiter import Limiter
+from worker.store.partition import Partition
 
 QUIET_S = LEASE_S + 0.001
 
@@ -155,6 +160,22 @@ def test_a_probe_without_an_answer_is_followed_by_another(desk: Desk) -> None:
     desk.assert_whole()
 
 
+def test_what_the_lone_probe_was_told_is_not_made_less_by_calls_that_were_in_flight_together(desk: Desk) -> None:
+    """Eight forgotten calls are in the window. The headers of one of several calls tell only the least: ours that were
+    in flight beside it may or may not be counted in them.
+    """
+    suspicious(desk, headers=True)
+    desk.put(40)
+    limit_now, forgotten = 10, 8
+    answer(desk, asking(desk, 40).one, {"minute": {"limit": limit_now, "remaining": limit_now - forgotten - 1}})
+    [only] = asking(desk, 40).slips
+    answer(desk, only, {"minute": {"limit": limit_now, "remaining": limit_now - 2}})
+    assert asking(desk, 40).ids == []
+    desk.wait(60.1)
+    assert len(asking(desk, 40).slips) == limit_now
+    desk.assert_whole()
+
+
 def test_an_api_without_headers_waits_its_own_window(desk: Desk) -> None:
     suspicious(desk, headers=False)
     desk.put(10)
@@ -165,6 +186,31 @@ def test_an_api_without_headers_waits_its_own_window(desk: Desk) -> None:
     desk.wait(0.2)
     assert len(asking(desk, 10).slips) == 10
     desk.assert_whole()
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_who_asks_is_told_of_the_care_until_it_ends(desk: Desk, headers: bool) -> None:
+    class AtTheDesk(Partition):
+        def now_us(self) -> int:
+            return desk.now_us
+
+    suspicious(desk, headers=headers)
+    partition = AtTheDesk(desk.client, desk.keys, desk.scripts)
+    [job_id] = desk.put()
+
+    def reasons() -> str:
+        [job] = read_jobs(partition, [job_id])
+        found = waiting_for(job, partition, Limiter(partition), Holds(partition))
+        assert found is not None
+        assert (found.expected_s is None) == ("with care" in str(found.reasons))
+        return str(found.reasons)
+
+    assert "this budget is paced with care, for 60 s at most" in reasons()
+    if headers:
+        partition.one("hset", desk.keys("window", f"{CAR}|minute"), "sure", desk.now_us)  # as an answer does
+    else:
+        desk.wait(60 + TRANSIT_S)
+    assert "with care" not in reasons()
 
 
 def test_who_wants_no_probe_waits_the_window_even_with_headers(desk: Desk) -> None:

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from tests.integration.mutations import Mutation, module_without, scripts_without
+from tests.integration.mutations_advice import ADVICE_RULES
 from tests.integration.mutations_broker import BROKER_RULES
 from worker.store.scripts import FOLDER, compose
 
@@ -21,7 +22,7 @@ try:
 except ModuleNotFoundError:
     LIMITER_RULES = []
 
-RULES: list[Mutation] = [*BROKER_RULES, *LIMITER_RULES]
+RULES: list[Mutation] = [*BROKER_RULES, *LIMITER_RULES, *ADVICE_RULES]
 NOT_OURS = {"test_jobs_survive_kill_nine_of_the_server"}
 """What is proved there is the server's; there is nothing of ours to take out."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from settings import load
 from tests.integration.sandbox_caller import Caller
 from worker.sandbox.client import SandboxClient
 from worker.sandbox.controls import Controls
@@ -118,11 +119,24 @@ def test_the_command_line_prints_the_addresses_and_stops_when_told() -> None:
     command = [sys.executable, "-m", "worker.sandbox", "--latency-ms", "1", "--limit", "tokens=5/1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().split() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in range(3)]
         process.terminate()
         assert process.wait(10) == 0
-    assert [name for name, _ in lines] == ["hub", "stellantis", "control"]
-    assert lines[0][1].endswith("/ocpi/2.2.1")
+        rest = process.stdout.read()
+    urls = dict(line.split() for line in lines)
+    assert list(urls) == ["hub", "stellantis", "control"]
+    assert urls["hub"].endswith("/ocpi/2.2.1")
+    settings = load(in_a_shell(rest))
+    assert settings.accounts()["hub:IN-ABC"].base_url == urls["hub"]
+    assert settings.accounts()["hub:IN-ABC"].budgets["tokens"][0].limit == 5
+    assert settings.accounts()["stellantis:fleet-1"].base_url == urls["stellantis"]
+
+
+def in_a_shell(lines: str) -> dict[str, str]:
+    """What is set in a shell that these lines were pasted into."""
+    done = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], env={}, capture_output=True, text=True, check=True)
+    entries = (entry.split("=", 1) for entry in done.stdout.split("\0") if entry.startswith("PACELINE_"))
+    return dict(entries)
 
 
 def test_its_settings_name_the_same_accounts_limits_and_windows() -> None:

@@ -114,8 +114,21 @@ def test_what_is_no_result_is_refused_and_leaves_the_command_open(desk: Desk, we
 def test_the_process_is_ready_while_the_store_answers_and_leaves_on_sigterm_without_naming_a_secret(
     desk: Desk, web: Web
 ) -> None:
-    assert web.ask("GET", "/readyz") == (200, {"status": "ok", "store": "ok"})
+    status, said = web.ask("GET", "/readyz")
+    assert (status, said["status"], said["store"], said["accepting"]) == (200, "ok", "ok", True)
     web.ask("POST", f"/v1/command-results/{command(desk)}/secret", result())
     code, said = web.stop()
     assert code in (0, -15)
     assert "secret" not in said
+
+
+def test_a_long_poll_does_not_keep_the_process_from_leaving(desk: Desk, web: Web) -> None:
+    [job] = desk.put()
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as line:
+        line.sendall(f"GET /v1/jobs/{job}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(0.3)
+        began = time.monotonic()
+        code, _ = web.stop()
+        assert b"200 OK" in line.recv(100)
+    assert code in (0, -15)
+    assert time.monotonic() - began < 19

@@ -29,7 +29,7 @@ class World:
     asking: dict[str, Any] = field(default_factory=dict)
     windows: dict[str, Any] = field(default_factory=lambda: dict(WINDOWS))
     headers: bool = False
-    agenda: list[tuple[int, int, str, Slip]] = field(default_factory=list)
+    agenda: list[tuple[int, str, str, Slip]] = field(default_factory=list)
     arrivals: dict[str, int] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     remote: Remote = field(init=False)
@@ -93,7 +93,7 @@ class World:
             self.remote.arrived.append(arrives)
             self.arrivals[slip.lease] = arrives
         if not end.startswith("dies"):
-            heapq.heappush(self.agenda, (now + took, len(self.remote.arrived), end, slip))
+            heapq.heappush(self.agenda, (now + took, slip.lease, end, slip))
 
     def _answer(self) -> None:
         """The next answer in time is told, a little after its first byte came."""

@@ -170,7 +170,10 @@ def test_an_authorization_without_a_known_answer_is_no_success(data: Any) -> Non
         ({"result": "accepted"}, "undocumented"),
         ({}, "undocumented"),
         (None, "undocumented"),
-        ([{"result": "ACCEPTED"}], "undocumented"),
+        ([{"result": "ACCEPTED", "timeout": 30}], "success"),
+        ([{"result": "REJECTED"}], "command_rejected"),
+        ([{"result": "ACCEPTED"}] * 2, "undocumented"),
+        ([], "undocumented"),
     ],
 )
 def test_a_command_is_accepted_only_in_so_many_words(data: Any, expected: str) -> None:

@@ -61,6 +61,7 @@ def outcome(exchange: Exchange, **operation: Any) -> Outcome:
         (200, HTML, (), "outcome_unknown"),
         (200, [1], (), "outcome_unknown"),
         (200, b'{"energy": [', (), "outcome_unknown"),
+        (200, b"null", (), "outcome_unknown"),
         (200, b"", (), "no_data"),
         (204, b"", (), "no_data"),
     ],
@@ -170,6 +171,30 @@ def test_a_remote_action_is_accepted_only_with_its_id(body: Any, expected: str) 
 def test_a_call_without_content_may_answer_with_none() -> None:
     assert outcome(answer(204), meaning="plain").error_class == "success"
     assert outcome(answer(200, HTML), meaning="plain").error_class == "outcome_unknown"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "means"),
+    [
+        ("Success", None, "carried out"),
+        ("AlreadyDone", None, "carried out"),
+        ("Failed", "SameActionInProgress", "asked for twice: the same action is in progress"),
+        ("Failed", "GeneralError", "not carried out"),
+        ("Failed", None, "not carried out"),
+        ("WakingUpVehicle", None, "pending"),
+        ("TooManyWakeUpsOverMonth", None, "pending"),
+        ("SomethingNew", None, ""),
+    ],
+)
+def test_the_state_of_a_remote_action_says_whether_it_was_carried_out(status: str, cause: Any, means: str) -> None:
+    action = {"remoteActionId": "RA-1", "type": "Doors", "status": status} | ({"failureCause": cause} if cause else {})
+    made = outcome(answer(200, action), meaning="plain")
+    assert (made.error_class, made.detail, made.result) == ("success", means, action)
+
+
+def test_only_a_remote_action_has_such_a_state() -> None:
+    for other in ({"status": "Success"}, {"id": "v", "status": "Failed"}, {"remoteActionId": "RA-1"}):
+        assert outcome(answer(200, other), meaning="plain").detail == ""
 
 
 def test_a_resource_with_a_message_field_is_a_success() -> None:

@@ -131,7 +131,7 @@ def test_an_unrepeatable_call_is_never_sent_again_when_it_may_have_been_carried_
         ("hub", ["4001"]), ("hub", ["another code", "wrong envelope"]), ("hub", ["no locations"]),
         ("hub", ["authorization UNKNOWN"]), ("hub", ["BLOCKED", "NOT_ALLOWED", "EXPIRED", "NO_CREDIT"]),
         ("hub", ["REJECTED"]), ("hub", ["NOT_SUPPORTED", "UNKNOWN_SESSION"]), ("hub", ["no command result"]),
-        ("hub", ["OFFLINE", "push that never came"]), ("hub", ["at enqueue", "cdr_token"]),
+        ("hub", ["own party OFFLINE"]), ("hub", ["a push that never came"]), ("hub", ["at enqueue", "cdr_token"]),
         ("stellantis", ["2xx of the right shape"]), ("stellantis", ["400"]), ("stellantis", ["401", "invalid_grant"]),
         ("stellantis", ["403"]), ("stellantis", ["404xx", "data read"]), ("stellantis", ["other 404"]),
         ("stellantis", ["404 without a code"]), ("stellantis", ["429"]), ("stellantis", ["500, 502, 503, 504"]),

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench import pickup, quota, throughput
+from bench import intake, pickup, quota, throughput
 from bench.field import Field
 from worker.sandbox.latency import Latency
+from worker.store.keys import Keys
 
 
 def test_a_perfect_limiter_loses_no_more_than_the_round_trip() -> None:
@@ -39,3 +40,11 @@ def test_the_bench_counts_jobs_and_asks_of_the_store_once_the_gate_is_open() -> 
         row = throughput.one(field, "Paceline", processes=2, jobs=300)
     assert row["jobs_per_s"] > 0
     assert 1 <= row["asked_per_job"] < 3
+
+
+@pytest.mark.slow
+def test_the_bench_counts_posts_that_were_accepted() -> None:
+    with Field(unlimited=True) as field:
+        row = intake.single(field, "Paceline", intake.serve(), connections=4, posts=200)
+        assert int(field.client.zcard(Keys("0")("deadlines"))) == 400  # and those that warmed it
+    assert row["per_core"] > 0 and row["posts_per_s"] > 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,10 @@ RETRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A call as somebody asks for it. `deadline_s` counts from acceptance; `key` makes repeats harmless."""
+    """A call as somebody asks for it. `deadline_s` counts from acceptance; `key` makes repeats harmless.
+
+    Keys belong to the account; with a `caller` they belong to that caller, and stand for everything that was asked.
+    """
 
     operation: str
     account: str
@@ -42,6 +45,8 @@ class Wanted:
     key: str | None = None
     deadline_s: float | None = None
     job_id: str | None = None
+    caller: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Enqueuer:
         self._client = client
         self._scripts = scripts
         self._memory_asked = 0.0
+        self.published: Callable[[list[tuple[str, str, int]], float], None] | None = None
+        """Hears of what was put in, where somebody watches: operation, id and size of each, and when it began."""
 
     def enqueue(self, wanted: Wanted) -> Accepted:
         """Accepts one call.
@@ -94,28 +101,53 @@ class Enqueuer:
         params, body = operation.check(account, wanted.params, wanted.body)
         self._check_result_address(operation, body)
         job_id = wanted.job_id or envelope.new_job_id(self._settings.partition)
-        message = envelope.build(job_id, operation.name, account.name, params, body)
+        message = envelope.build(job_id, operation.name, account.name, params, body, trace=wanted.trace)
         facts = facts_of(
             operation, account.name, job_id, _priority(operation, wanted.priority), self._deadline(operation, wanted)
         )
         if wanted.key is not None:
-            facts |= _key_facts(operation.name, account.name, wanted.key, params, body)
+            facts |= _key_facts(wanted, operation.name, account.name, params, body)
         return Prepared(facts, message)
 
     def store(self, prepared: list[Prepared]) -> list[Accepted]:
-        """Stores prepared jobs in one step. A lost reply is asked for again: the same ids make that harmless."""
+        """Stores prepared jobs in one step; raises the first `Conflict`."""
+        accepted = []
+        for one in self.store_each(prepared):
+            if isinstance(one, Conflict):
+                raise one
+            accepted.append(one)
+        return accepted
+
+    def store_each(self, prepared: list[Prepared]) -> list[Accepted | Conflict]:
+        """Stores prepared jobs in one step; a conflict of one is no matter of the others. A lost reply is asked for
+        again: the same ids make that harmless.
+        """
+        started_s = 0.0 if self.published is None else time.time()
         self._check_room()
         blobs = [each.message.encode() for each in prepared]
         reply = self._call({"jobs": [each.facts for each in prepared]}, blobs)
-        accepted = []
+        answers: list[Accepted | Conflict] = []
         for status, job_id in zip(reply[0::2], reply[1::2], strict=True):
             if status == b"conflict":
-                raise Conflict(
-                    f"this idempotency key already stands for job {job_id.decode()} with other content; "
-                    "use a new key, or send the same content."
+                answers.append(
+                    Conflict(
+                        f"this idempotency key already stands for job {job_id.decode()} with other content; "
+                        "use a new key, or send the same content."
+                    )
                 )
-            accepted.append(Accepted(job_id.decode(), status == b"duplicate"))
-        return accepted
+            else:
+                answers.append(Accepted(job_id.decode(), status == b"duplicate"))
+        if self.published is not None:
+            born = zip(prepared, blobs, answers, strict=True)
+            self.published(
+                [
+                    (each.facts["op"], answer.job_id, len(blob))
+                    for each, blob, answer in born
+                    if isinstance(answer, Accepted) and not answer.duplicate
+                ],
+                started_s,
+            )
+        return answers
 
     def _call(self, facts: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
         for attempt in range(RETRIES + 1):
@@ -194,13 +226,17 @@ def _priority(operation: Operation, wanted: str | None) -> int:
     return envelope.PRIORITIES[chosen]
 
 
-def _key_facts(operation: str, account: str, key: str, params: Any, body: Any) -> dict[str, str]:
+def _key_facts(wanted: Wanted, operation: str, account: str, params: Any, body: Any) -> dict[str, str]:
+    key = wanted.key
     if not isinstance(key, str) or not 1 <= len(key) <= 255:
         raise Refused(
             f"{operation}: expected an idempotency key of 1 to 255 characters, got {len(str(key))}; shorten it."
         )
-    content = json.dumps([operation, params, body], sort_keys=True, separators=(",", ":"))
+    whose, what = account, [operation, params, body]
+    if wanted.caller is not None:
+        whose, what = f"caller:{wanted.caller}", [*what, account, wanted.priority, wanted.deadline_s]
+    content = json.dumps(what, sort_keys=True, separators=(",", ":"))
     return {
-        "key": hashlib.sha1(f"{account}|{key}".encode(), usedforsecurity=False).hexdigest(),
+        "key": hashlib.sha1(f"{whose}|{key}".encode(), usedforsecurity=False).hexdigest(),
         "psha": hashlib.sha256(content.encode()).hexdigest()[:32],
     }

@@ -6,7 +6,9 @@ Scope: building and reading. Whether a call may be accepted was decided before (
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +16,9 @@ from typing import Any, Final
 from dramatiq import Message
 
 QUEUE: Final = "paceline"
+TRACE: Final = "traceparent"
 PRIORITIES: Final = {"urgent": 0, "normal": 1, "bulk": 2}
+_TRACE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
 def new_job_id(partition: str) -> str:
@@ -34,14 +38,42 @@ def page_of(job_id: str) -> int:
 
 
 def build(
-    job_id: str, operation: str, account: str, params: Mapping[str, Any], body: Mapping[str, Any] | None, page: int = 1
+    job_id: str,
+    operation: str,
+    account: str,
+    params: Mapping[str, Any],
+    body: Mapping[str, Any] | None,
+    page: int = 1,
+    trace: str | None = None,
 ) -> Message[Any]:
-    """The message of a job whose values have been checked."""
+    """The message of a job whose values have been checked. `trace` is the caller's `traceparent`."""
     return Message(
         queue_name=QUEUE,
         actor_name=operation,
         args=(),
         kwargs={"account": account, "params": dict(params), "body": None if body is None else dict(body)},
-        options={"page": page},
+        options={"page": page} | ({TRACE: trace} if trace else {}),
         message_id=job_id,
     )
+
+
+def trace_from(said: str | None) -> str | None:
+    """A `traceparent` as W3C Trace Context has it; what is none is left out, as it asks."""
+    found = _TRACE.fullmatch((said or "").strip())
+    if found is None or found[1] == "ff" or set(found[2]) == {"0"} or set(found[3]) == {"0"}:
+        return None
+    return f"00-{found[2]}-{found[3]}-{found[4]}"
+
+
+def trace_of(encoded: bytes) -> str | None:
+    """The trace that an encoded message belongs to."""
+    if b'"traceparent"' not in encoded:
+        return None
+    said = json.loads(encoded).get("options", {}).get(TRACE)
+    return trace_from(said) if isinstance(said, str) else None
+
+
+def next_span(trace: str) -> str:
+    """The same trace with a span of its own."""
+    version, trace_id, _, flags = trace.split("-")
+    return f"{version}-{trace_id}-{os.urandom(7).hex()}01-{flags}"

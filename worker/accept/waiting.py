@@ -43,13 +43,14 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
     if job.state != "waiting":
         return None
     key, p = partition.key, PRIORITIES[job.priority]
-    rank, length, workers, suspicion, capped, fleet = partition.ask(
+    rank, length, workers, suspicion, capped, fleet, trouble = partition.ask(
         ("zrank", key("queue", job.lane, p), job.id),
         ("zcard", key("queue", job.lane, p)),
         ("zcard", key("workers")),
         ("hmget", key("meta"), "quiet", "unsure", "suspect"),
         ("sismember", key("capped"), job.lane),
         ("hget", key("flying"), job.lane),
+        ("hget", key("trouble"), job.lane),
     )
     now_us = partition.now_us()
     state = limiter.budget(job.account, job.budget, p)
@@ -62,9 +63,11 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
         reasons.append("no worker is running")
     elif not state.known:
         reasons.append(f"no running worker has the account {job.account} in its settings")
-    reasons += _care(suspicion, state, now_us)
+    care = list(_care(suspicion, state, _told(state, partition), now_us))
+    reasons += care
     if due_s is not None:
         reasons.append(f"parked for another {due_s:.1f} s")
+    reasons += _trouble(trouble, now_us)
     if capped:
         reasons.append(f"its lane has {fleet or 0} calls in flight, as many as it may")
     if state.known and state.next_s != 0:
@@ -72,22 +75,41 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
     if rank:
         reasons.append(f"{rank} jobs are ahead of it in its line")
     behind = 0 if rank is None else max(0, int(length) - int(rank) - 1)
-    stopped = hold is not None or not workers or int(float(suspicion[0] or 0)) > now_us
+    stopped = hold is not None or not workers or bool(care)
     expected = None if stopped or rank is None else expected_s(job, partition)
     return Waiting(rank, behind, due_s, tuple(reasons or ["nothing: it is next"]), state.next_s, expected)
 
 
-def _care(suspicion: Sequence[str | None], state: BudgetState, now_us: int) -> Iterator[str]:
-    """What holds back while the store may have forgotten something (`parts/suspect.lua`)."""
+def _told(state: BudgetState, partition: Partition) -> list[int]:
+    """For each window, when headers last told about it (µs of the store)."""
+    names = [partition.key("window", f"{state.account}|{window.name}") for window in state.windows]
+    return [int(float(one or 0)) for one in partition.ask(*(("hget", name, "sure") for name in names))] if names else []
+
+
+def _care(suspicion: Sequence[str | None], state: BudgetState, told_us: Sequence[int], now_us: int) -> Iterator[str]:
+    """What holds back while the store may have forgotten something (`parts/suspect.lua`). The cause is cleared when the
+    quiet time is over; a window stays unsure until it was told of, or has passed.
+    """
     quiet_us, unsure_us = (int(float(one or 0)) for one in suspicion[:2])
     if quiet_us > now_us:
         yield "the store may have forgotten something: nothing is sent until all claims have been renewed"
-    left_s = max((unsure_us / 1e6 + window.length_s - now_us / 1e6 for window in state.windows), default=0.0)
-    if suspicion[2] and unsure_us and left_s > 0:
+    unsure = [window for window, sure_us in zip(state.windows, told_us, strict=True) if sure_us <= unsure_us]
+    left_s = max((quiet_us / 1e6 + window.length_s - now_us / 1e6 for window in unsure), default=0.0)
+    if unsure_us and left_s > 0:
         yield (
-            f"the store may have forgotten earlier calls ({suspicion[2]}): until the API's headers have told how many "
-            f"there were, this budget is paced with care, for {left_s:.0f} s at most"
+            "the store may have forgotten earlier calls, or is new: until the API's headers, if it sends any, have told "
+            f"how many there were, this budget is paced with care, for {left_s:.0f} s at most"
         )
+
+
+def _trouble(text: str | None, now_us: int) -> Iterator[str]:
+    """What holds back while the calls of its lane fail one after another (`parts/trouble.lua`)."""
+    failures, allowed, till_us, _ = (int(number) for number in (text or "0 0 0 0").split())
+    if allowed and till_us > now_us:
+        left_s = (till_us - now_us) / 1e6
+        yield f"the calls of its lane fail, {failures} in a row by now: the next one is tried in {left_s:.1f} s"
+    elif allowed:
+        yield f"the calls of its lane have failed for a while: no more than {allowed} at a time until it has recovered"
 
 
 def _result_of(job: Job, partition: Partition) -> Waiting:

@@ -1,7 +1,7 @@
 """Broker: what a worker process does besides its jobs, on the beat of its renewals.
 
 Promise: short, bounded, and never in the way of a job. Scope: noticing changed credentials, retention, commands
-whose result never came, a poke for the outbox.
+whose result never came, advice about quota and shares, a poke for the outbox.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from worker.fail.command_result import unheard
+from worker.observe.advice import Advisor
 from worker.observe.alerts import Outbox
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ SWEEP_EVERY = 12  # renewals: about a minute
 def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None]]:
     """The errands of one process, in order."""
     beats = 0
+    advisor = Advisor(broker, outbox.poke)
 
     def notice_changed_credentials() -> None:
         """A new token is worth one probe at once: the hold ends when that call is not refused."""
@@ -41,4 +43,4 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
         if broker.outbox_waits:
             outbox.poke()
 
-    return [notice_changed_credentials, sweep, bury_the_unheard, poke_outbox]
+    return [notice_changed_credentials, sweep, bury_the_unheard, advisor.look, poke_outbox]

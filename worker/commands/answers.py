@@ -133,7 +133,7 @@ def identity(job: Job) -> tuple[tuple[str, str], ...]:
 
 def efforts(session: Session, sums: dict[str, int]) -> tuple[tuple[str, str | None], ...]:
     """How often it was sent, what that used up, and how often people sent it again."""
-    said = many(sums["runs"], "time") if sums["runs"] else "not yet"
+    said = many(sums["runs"], "time") if sums["runs"] else "no answer came back" if sums["crashes"] else "not yet"
     if sums["attempts"]:
         said += f"; {sums['attempts']} of {many(session.settings.fail.attempts, 'attempt')} used up"
     if sums["crashes"]:

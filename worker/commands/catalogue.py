@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from worker.commands.schema import fields
 from worker.commands.session import Session, with_session
 from worker.commands.values import json_option
 from worker.errors import NotFound, Refused
-from worker.fail.policy import as_table
+from worker.fail.overriding import table_of
 
 
 @click.command("operations", short_help="List what can be asked for; show one with an example.")
@@ -97,12 +98,23 @@ def _example(session: Session, row: Operation) -> str:
 @click.command("policy")
 @click.option("--api", type=click.Choice(["hub", "stellantis", "both"]), help="Only the rows of this API.")
 @json_option
-def policy_command(api: str | None, as_json: bool) -> None:
-    """Print the table of errors and their fate."""
-    rows = [row for row in as_table() if api in (None, row["api"])]
+@with_session
+def policy_command(session: Session, api: str | None, as_json: bool) -> None:
+    """Print the table of errors and their fate.
+
+    It is the table in force: * marks what PACELINE_FAIL__POLICY has changed.
+    """
+    rows = [row for row in table_of(session.settings).as_rows() if api in (None, row["api"])]
     if as_json:
         for row in rows:
             emit(row)
         return
     columns = ("api", "sign", "class", "repeatable", "unrepeatable")
-    table(columns, ([row[name] for name in columns] for row in rows), empty="the table is empty")
+    table(columns, ([_marked(row, name) for name in columns] for row in rows), empty="the table is empty")
+    for row in rows:
+        for kind, before in (row["changed"] or {}).items():
+            line(f"* {row['api']}, {row['sign']}, {kind}: changed by PACELINE_FAIL__POLICY, else it is: {before}")
+
+
+def _marked(row: dict[str, Any], column: str) -> str:
+    return f"{row[column]} *" if column in (row["changed"] or {}) else str(row[column])

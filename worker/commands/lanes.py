@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import click
 
+from settings.limiter import LimiterSection
 from worker.commands.output import ago, emit, line, say, span, table, times, utc
 from worker.commands.session import Session, with_session
 from worker.commands.tree import Tree
 from worker.commands.values import json_option, lane_options, who
 from worker.limiter.holds import Hold, scope_of
 from worker.limiter.lanes import Lane
+from worker.limiter.quota import RAISE, Quota, quotas
 from worker.store.connection import shown
 
 
@@ -30,10 +32,12 @@ def list_command(session: Session, account: str | None, operation: str | None, b
     """List every lane: who waits by priority, what is in flight, holds, budgets, the next permit."""
     found = [lane for lane in session.lanes.all(account, operation) if lane.busy or not busy]
     holds = session.holds.all()
+    figures = quotas(session.partition)
     if as_json:
         for lane in found:
             facts = lane.as_dict()
-            emit(facts | {"hold": times(facts["hold"]) if facts["hold"] else None})
+            held = times(facts["hold"]) if facts["hold"] else None
+            emit(facts | {"hold": held, "quota": _quota(figures.get(lane.account), session.settings.limiter)})
         return
     table(
         (
@@ -55,6 +59,15 @@ def list_command(session: Session, account: str | None, operation: str | None, b
     for hold in holds.values():
         if account is None or f":{account}" in hold.scope:
             say(_words(hold))
+    for quota in figures.values():
+        reasons = quota.reasons(session.settings.limiter)
+        if reasons and account in (None, quota.account):
+            say(f"{quota.account}: {' and '.join(reasons)} ({quota.words()}); {RAISE[quota.account.partition(':')[0]]}")
+
+
+def _quota(quota: Quota | None, limiter: LimiterSection) -> dict[str, object] | None:
+    """The account's figure, as the advice about it and `doctor` say it."""
+    return None if quota is None else quota.as_dict() | {"share": quota.share, "advice": quota.reasons(limiter)}
 
 
 def _row(lane: Lane) -> tuple[object, ...]:

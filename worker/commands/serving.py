@@ -1,14 +1,17 @@
-"""Commands: `serve`, the web process: the door at which results of hub commands arrive, and health.
+"""Commands: `serve`, the web process: calls in over HTTP, results of hub commands, health and metrics.
 
-Promise: one line says where it listens; it drains on SIGTERM. Scope: starting it; the routes are in `accept/intake`.
+Promise: one line says where it listens and who is served; it drains on SIGTERM. Scope: starting it; the routes are in
+`accept/intake`.
 """
 
 from __future__ import annotations
 
 import click
 
+from worker.commands.output import say
 from worker.commands.session import Session, with_session
 from worker.errors import Refused
+from worker.observe import log
 
 
 @click.command("serve")
@@ -17,16 +20,22 @@ from worker.errors import Refused
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True)
 @with_session
 def serve_command(session: Session, host: str | None, port: int) -> int:
-    """Run the web process: results of hub commands, and health."""
-    try:
-        import uvicorn
+    """Run the web process: calls in over HTTP, results of hub commands, health and metrics.
 
+    Without any key only callers on this machine are served; `keys create` makes keys for others.
+    """
+    try:
         from worker.accept.intake.app import create_app
-        from worker.accept.intake.command_results import CommandResults
+        from worker.accept.intake.listening import listen
+        from worker.accept.intake.parts import Parts
     except ModuleNotFoundError as error:
         raise Refused(f"this command needs the package {error.name!r}; run `make setup`.") from None
-    app = create_app(session.partition, CommandResults(session.partition, session.redactor))
+    session.load_catalogue()
+    log.configure(session.settings.observe.log_level, session.redactor)
+    parts = Parts(session.settings, session.partition, session.enqueuer, session.redactor)
+    parts.callers.refresh()
+    if parts.callers.none:
+        say("no key exists: only callers on this machine are served; `keys create` makes keys for others.")
     bound = host or ("0.0.0.0" if session.settings.public_url else "127.0.0.1")
-    # Addresses of results carry a secret: no access log.
-    uvicorn.run(app, host=bound, port=port, access_log=False, log_level="info", server_header=False)
+    listen(create_app(parts), bound, port, parts.watching.leave)
     return 0

@@ -20,12 +20,14 @@ from worker.accept.jobs import Jobs
 from worker.deliver.credentials import Credentials
 from worker.errors import Refused, StoreUnavailable
 from worker.fail.dead_letter import DeadLetters
+from worker.fail.overriding import table_of
 from worker.fail.problem import Problems
 from worker.limiter.holds import Holds
 from worker.limiter.lanes import Lanes
 from worker.limiter.limiter import Limiter
 from worker.main import store_url
 from worker.observe.redact import Redactor
+from worker.observe.spans import QueueSpans, queue_spans
 from worker.store.connection import check_rights, check_store, connect, shown
 from worker.store.keys import Keys
 from worker.store.partition import Partition
@@ -46,13 +48,17 @@ class Session:
     ) -> None:
         if "client" in self.__dict__:
             self.client.close()
+        if (spans := self.__dict__.get("spans")) is not None:
+            spans.close()
         if self._server is not None:
             self._server.stop()
 
     @cached_property
     def settings(self) -> Settings:
-        """Raises `SettingsError`."""
-        return load()
+        """Raises `SettingsError`, also for rows of the error table that cannot be changed as settings want it."""
+        settings = load()
+        table_of(settings)
+        return settings
 
     @cached_property
     def accounts(self) -> dict[str, Account]:
@@ -95,7 +101,14 @@ class Session:
 
     @cached_property
     def enqueuer(self) -> Enqueuer:
-        return Enqueuer(self.settings, self.client, self._scripts)
+        enqueuer = Enqueuer(self.settings, self.client, self._scripts)
+        if self.spans is not None:
+            enqueuer.published = self.spans.published
+        return enqueuer
+
+    @cached_property
+    def spans(self) -> QueueSpans | None:
+        return queue_spans(self.settings, self.redactor)
 
     @cached_property
     def credentials(self) -> Credentials:

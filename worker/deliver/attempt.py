@@ -15,11 +15,12 @@ from types import ModuleType
 from typing import Any
 
 from settings import Account, Settings
+from worker.accept import envelope
 from worker.accept.operation import CallSpec, Operation, account_for
 from worker.broker.card import Card
 from worker.deliver import http_call, hub, stellantis
-from worker.deliver.credentials import Credentials
 from worker.deliver.exchange import Exchange
+from worker.deliver.identity import Identity
 from worker.deliver.outcome import Outcome, Success
 
 WIRE_FORMATS: dict[str, ModuleType] = {"hub": hub, "stellantis": stellantis}
@@ -37,6 +38,16 @@ class Attempt:
     outcome: Outcome
     request_id: str
 
+    @property
+    def own_party_is_offline(self) -> bool:
+        """Whether the hub says so of the party that asks. Ids and words of OCPI are compared without case."""
+        found, account = self.outcome.result, self.account
+        if account.api != "hub" or not isinstance(found, dict) or not self.operation.path.startswith("/hubclientinfo/"):
+            return False
+        ours = (account.country_code, account.party_id, "OFFLINE")
+        said = (found.get("country_code"), found.get("party_id"), found.get("status"))
+        return [str(one).casefold() for one in said] == [str(one).casefold() for one in ours]
+
     def raise_unless_success(self) -> None:
         """Hands a failure to dramatiq the way it expects one."""
         if not isinstance(self.outcome, Success):
@@ -48,7 +59,7 @@ class Delivery:
     `door` is the secret part of the address its result will come to.
     """
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Identity) -> None:
         self._settings = settings
         self._accounts = settings.accounts()
         self._credentials = credentials
@@ -83,6 +94,8 @@ class Delivery:
     ) -> CallSpec:
         spec = operation.request(account, params, body, response_url=self._response_url(card, door))
         ids = {"X-Request-ID": request_id, "X-Correlation-ID": card.job_id}
+        if (trace := envelope.trace_of(card.encoded)) is not None:
+            ids[envelope.TRACE] = envelope.next_span(trace)
         return replace(spec, headers={**spec.headers, **ids})
 
     def _response_url(self, card: Card, door: str) -> str | None:

@@ -19,7 +19,16 @@ from pydantic import SecretStr
 
 from settings import Settings
 from settings.hub import Party
-from settings.secret import SecretFile, SecretRef, SecretUnreadableError, password_fault, read_bytes, token_fault
+from settings.secret import (
+    SIGNING_PREFIX,
+    SecretFile,
+    SecretRef,
+    SecretUnreadableError,
+    password_fault,
+    read_bytes,
+    signing_fault,
+    token_fault,
+)
 from settings.stellantis import Subscription
 from worker.deliver.masking import address_secrets, longest_first, shapes
 from worker.deliver.watched_file import WatchedFile
@@ -109,18 +118,19 @@ class Held:
         known = [source.client_id] if isinstance(source, Subscription) else []
         return [value for value in known if len(value) >= TELLING and value not in source.account]
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, token: str | None = None) -> dict[str, str]:
+        """With `token` in place of the one in use, where an account has tokens."""
         if isinstance(self.source, Party):
-            encode = self.source.token_encoding == "base64"
-            return {"Authorization": f"Token {base64(self.secret.value) if encode else self.secret.value}"}
+            value = self.secret.value if token is None else token
+            return {"Authorization": f"Token {base64(value) if self.source.token_encoding == 'base64' else value}"}
         return {"Authorization": f"Basic {self.basic()}"}
 
     def basic(self) -> str:
         return base64(f"{self.source.username}:{self.secret.value}") if isinstance(self.source, Subscription) else ""
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, token: str | None = None) -> str:
         """The same in every process for the same credential; says nothing about it."""
-        identity = [self.headers()["Authorization"], *(file.value for file in self.certificates)]
+        identity = [self.headers(token)["Authorization"], *(file.value for file in self.certificates)]
         if isinstance(self.source, Subscription):
             identity.append(self.source.client_id)
         salt = f"paceline {self.source.account}".encode()
@@ -149,6 +159,10 @@ class Credentials:
         self._always = [
             shape for secret in (settings.redis_url, settings.observe.sentry_dsn) for shape in fixed(secret)
         ]
+        hook = settings.observe.webhook_secret
+        self._signing = Secret(hook, signing_fault) if hook else None
+        if settings.observe.webhook_url is not None:
+            self._always += fixed(settings.observe.webhook_url)
         self._lock = threading.RLock()
         self._clock = clock
         self._looked = clock()
@@ -183,6 +197,24 @@ class Credentials:
             held.version = held.version or held.fingerprint()
             return held.version
 
+    def next_headers_for(self, account: str) -> dict[str, str] | None:
+        """The headers with the token that a rotation is about to bring into use; None while none is set."""
+        with self._lock:
+            held = self._fresh(account)
+            return held.headers(held.upcoming.value) if held.upcoming else None
+
+    def next_version_of(self, account: str) -> str:
+        """The mark that `version_of` will give once the next token is in use; empty while none is set."""
+        with self._lock:
+            held = self._fresh(account)
+            return held.fingerprint(held.upcoming.value) if held.upcoming else ""
+
+    def signing_secret(self) -> str:
+        """What our webhooks are signed with, as the file holds it now; empty where none are sent."""
+        with self._lock:
+            self._look_at_signing()
+            return self._signing.value if self._signing else ""
+
     def changed(self) -> set[str]:
         """Accounts whose credential in use is another one since the last call. Costs one `stat` per file."""
         with self._lock:
@@ -194,10 +226,12 @@ class Credentials:
         """One sentence for each file that cannot be used now."""
         with self._lock:
             self._look()
+            named = [(account, file) for account, held in self._held.items() for file in held.files()]
+            if self._signing and self._signing.file:
+                named.append(("webhook", self._signing.file))
             return [
-                f"{account}: the file {file.path} {file.problem}; the last good value stays in use."
-                for account, held in self._held.items()
-                for file in held.files()
+                f"{name}: the file {file.path} {file.problem}; the last good value stays in use."
+                for name, file in named
                 if file.problem
             ]
 
@@ -218,7 +252,8 @@ class Credentials:
         current = [
             value for held in self._held.values() for value in (*held.values(), held.basic(), *held.identifiers())
         ]
-        for value in (*self._old, *current):
+        signing = [self._signing.value, self._signing.value.removeprefix(SIGNING_PREFIX)] if self._signing else []
+        for value in (*self._old, *current, *signing):
             yield from shapes(value) if value else ()
 
     def _known(self, account: str) -> Held:
@@ -245,6 +280,13 @@ class Credentials:
         self._looked = self._clock()
         for account in self._held:
             self._fresh(account)
+        self._look_at_signing()
+
+    def _look_at_signing(self) -> None:
+        before = self._signing.value if self._signing else ""
+        if self._signing and self._signing.file and self._signing.file.refresh():
+            self._old.extend((before, before.removeprefix(SIGNING_PREFIX)))
+            self._shapes = None
 
 
 def fixed(secret: SecretStr | None) -> Iterator[str]:

@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import httpcore
 import httpx
@@ -171,6 +172,11 @@ def send(
     )
 
 
+def encoded(value: Mapping[str, object]) -> bytes:
+    """The bytes that a body becomes, for who must sign them."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _gate(timing: Timing, fence: Callable[[], bool] | None) -> Callable[[], tuple[FailureKind, str] | None]:
     def late() -> bool:
         return timing.send_by_boottime_s is not None and boottime() > timing.send_by_boottime_s
@@ -186,9 +192,11 @@ def _gate(timing: Timing, fence: Callable[[], bool] | None) -> Callable[[], tupl
 
 
 def _build(spec: Call, credentials: Mapping[str, str], query: Mapping[str, str], fresh: bool) -> httpx.Request:
-    body = None if spec.json is None else json.dumps(spec.json, ensure_ascii=False, separators=(",", ":")).encode()
+    body = None if spec.json is None else encoded(spec.json)
     headers = {"accept": "application/json", "user-agent": USER_AGENT}
-    if body is not None:
+    if (form := getattr(spec, "form", None)) is not None:  # a token endpoint's; no call of the catalogue has one
+        body, headers["content-type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
+    elif body is not None:
         headers["content-type"] = "application/json"
     for name, value in (*spec.headers.items(), *credentials.items()):
         headers[name.lower()] = value

@@ -180,8 +180,10 @@ def _known_from(message: str) -> bool | None:
 
 def _inside(operation: Asked, exchange: Exchange, response: Response, envelope: dict[str, Any]) -> Outcome:
     data = envelope.get("data")
+    if operation.meaning in ("authorization", "command", "data") and isinstance(data, list) and len(data) == 1:
+        data = data[0]  # one object is sometimes sent as a list of one
     if operation.meaning == "authorization":
-        return _authorization(response, envelope, data[0] if isinstance(data, list) and len(data) == 1 else data)
+        return _authorization(response, envelope, data)
     if operation.meaning == "command":
         return _command(response, envelope, data)
     if operation.meaning == "page":

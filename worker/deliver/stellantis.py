@@ -35,6 +35,13 @@ from worker.deliver.outcome import (
 CONSENT_CODE = "50000"
 """A server error after the car's connection module was replaced; only a new consent ends it."""
 
+CARRIED_OUT, NOT_CARRIED_OUT = "carried out", "not carried out"
+PENDING, ASKED_TWICE = "pending", "asked for twice: the same action is in progress"
+
+_UNDER_WAY = (
+    "Accepted", "WakingUpVehicle", "CheckingVehicle", "SentToVehicle", "VehicleBatteryChargeTooLow",
+    "TooManyWakeUpsOverMonth",
+)  # fmt: skip
 _NO_DATA = re.compile(r"404[0-9]{2}")
 _MESSAGES = ("message", "error_description", "moreInformation", "httpMessage")
 _MARKS = ("uuid", "timestamp", "error", "debug", "name", "httpCode")
@@ -73,19 +80,37 @@ def _href(value: dict[str, Any]) -> str | None:
 
 
 def _success(operation: Asked, response: Response) -> Outcome:
-    value = wire.parse_json(response.body) if response.body.strip() else None
+    empty = not response.body.strip()  # `null` is not: nobody documents it
+    value = None if empty else wire.parse_json(response.body)
     said = _said(response, value)
     if isinstance(value, dict) and _is_error(value):
         return Undocumented(**said, detail="the body of an error under a status of success")
-    if operation.meaning in ("data", "page") and value is None:
+    if operation.meaning in ("data", "page") and empty:
         return NoData(**said, result=_no_data())
     if operation.meaning == "page" and isinstance(value, dict):
         return _page(value, said)
     if operation.meaning == "command" and not (isinstance(value, dict) and wire.text(value.get("remoteActionId"))):
         return _wrong_type(said, "accepted without a remoteActionId")
-    if not isinstance(value, dict) and not (operation.meaning == "plain" and value is None):
+    if not isinstance(value, dict) and not (operation.meaning == "plain" and empty):
         return _wrong_type(said, "a success that is not the JSON object it should be")
-    return Success(**said, result=value)
+    return Success(**said, result=value, detail=meaning_of(value))
+
+
+def meaning_of(action: Any) -> str:
+    """What a remote action's state says of it; nothing for any other object. Source: RemoteActionStatus and
+    RemoteFailedEventStatus of the B2B file.
+
+    A car that was in the wanted state already is what was asked for. A failure because the same action is in progress
+    tells that it was asked for twice: the first one goes on.
+    """
+    if not (isinstance(action, dict) and wire.text(action.get("remoteActionId")) and "status" in action):
+        return ""
+    status, cause = wire.text(action["status"]), wire.text(action.get("failureCause"))
+    if status in ("Success", "AlreadyDone"):
+        return CARRIED_OUT
+    if status == "Failed":
+        return ASKED_TWICE if cause == "SameActionInProgress" else NOT_CARRIED_OUT
+    return PENDING if status in _UNDER_WAY else ""
 
 
 def _page(value: dict[str, Any], said: dict[str, Any]) -> Outcome:

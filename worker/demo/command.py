@@ -18,6 +18,7 @@ from rich.console import Console
 
 from settings.surroundings import surroundings
 from worker.demo import claims, ending, record
+from worker.demo.picture import Picture
 from worker.demo.show import Show
 from worker.demo.stage import Stage
 from worker.demo.story import Story
@@ -37,6 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the demo, or checks the record of an earlier run."""
     parser = argparse.ArgumentParser(prog="python -m worker demo", description="The whole system at work, and a check.")
     parser.add_argument("--check", metavar="FOLDER", type=Path, help="check the claims of an earlier run again")
+    parser.add_argument(
+        "--picture", metavar="FILE", type=Path, help="also draw the live table's fullest moment there, as SVG"
+    )
     arguments = parser.parse_args(argv)
     console = Console()
     if not console.is_terminal:
@@ -45,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         return check_again(arguments.check, console)
     try:
         with signals_as_interrupts():
-            return perform(console)
+            return perform(console, arguments.picture)
     except KeyboardInterrupt:
         console.print("Interrupted; every process has been ended.", highlight=False)
         return INTERRUPTED
@@ -76,7 +80,7 @@ def check_again(folder: Path, console: Console) -> int:
     return 0 if all(claim.kept for claim in found) else 1
 
 
-def perform(console: Console) -> int:
+def perform(console: Console, picture: Path | None = None) -> int:
     """One run. Leaving the stage ends every process."""
     stays = console.is_terminal and surroundings().get("DEMO_EXIT", "") in ("", "0")
     begun = time.monotonic()
@@ -86,7 +90,7 @@ def perform(console: Console) -> int:
     with Stage() as stage:
         try:
             console.print(f"{stage.store.version}; this run is kept in {ending.shown(stage.folder)}", highlight=False)
-            found = play(stage, console, stays, begun)
+            found = play(stage, console, stays, begun, picture)
             if stays:
                 stay(Watch(stage), console)
         except KeyboardInterrupt:
@@ -96,12 +100,17 @@ def perform(console: Console) -> int:
     return 0 if all(claim.kept for claim in found) else 1
 
 
-def play(stage: Stage, console: Console, stays: bool, begun: float) -> list[claims.Claim]:
+def play(
+    stage: Stage, console: Console, stays: bool, begun: float, drawn: Path | None = None
+) -> list[claims.Claim]:
     """The story, its record, and the verdict over that record as it can be read again later."""
     secrets = set(stage.credentials.secrets())
-    with Show(Watch(stage), console) as show:
+    picture = None if drawn is None else Picture()
+    with Show(Watch(stage), console, picture=picture) as show:
         story = Story(stage, show.say, show.title)
         story.play()
+    if picture is not None and drawn is not None:
+        picture.write(drawn)
     if not stays:
         stop_all(stage.workers)
     everything = record.gather(stage, story.noted, secrets | set(stage.credentials.secrets()))

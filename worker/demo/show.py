@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from worker.demo.picture import Picture
 from worker.demo.table import draw, short
 from worker.demo.watch import Look, Watch
 
@@ -27,10 +28,14 @@ MARKS = {"✓": "green", "✗": "bold red"}
 class Show:
     """Shows how things stand until it is left, from a thread of its own. `say` and `title` print above the table."""
 
-    def __init__(self, watch: Watch, console: Console, heading: str = "") -> None:
+    def __init__(
+        self, watch: Watch, console: Console, heading: str = "", *, picture: Picture | None = None
+    ) -> None:
         self._watch = watch
         self._console = console
         self._heading = heading
+        self._picture = picture
+        self._said_at = 0.0
         self._begun = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-show", daemon=True)
@@ -72,16 +77,18 @@ class Show:
         self._console.print(Padding(row, 0) if when else "")
 
     def _run(self) -> None:
-        every = EVERY_S if self._live is not None else LINE_EVERY_S
-        while not self._over.wait(every):
+        while not self._over.wait(EVERY_S if self._live is not None or self._picture is not None else LINE_EVERY_S):
             try:
                 look = self._watch.look()
             except (redis.RedisError, OSError, ValueError):
                 continue
+            heading = f"{self._heading} ({self.age_s:.0f} s)" if self._heading else "Paceline"
+            if self._picture is not None:
+                self._picture.see(look, heading)
             if self._live is not None:
-                heading = f"{self._heading} ({self.age_s:.0f} s)" if self._heading else "Paceline"
                 self._live.update(draw(look, heading, *self._console.size), refresh=True)
-            else:
+            elif self.age_s - self._said_at >= LINE_EVERY_S:
+                self._said_at = self.age_s
                 self._print("| " + line(look), age_s=self.age_s)
 
 

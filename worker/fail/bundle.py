@@ -102,7 +102,10 @@ def _case(case: Case) -> Iterator[str]:
     )
     for number, attempt in enumerate(case.attempts, 1):
         yield from _attempt(number, attempt)
-    if others := [record for record in case.records if "outcome" not in record]:
+    for record in case.records:
+        if record.get("event") == "not_delivered":
+            yield from _owed(record)
+    if others := [one for one in case.records if "outcome" not in one and one.get("event") != "not_delivered"]:
         yield ""
         yield "### Other events"
         yield ""
@@ -137,6 +140,24 @@ def _attempt(number: int, record: Mapping[str, Any]) -> Iterator[str]:
     )
     for key, title in (WHAT_WAS_SENT, WHAT_CAME_BACK):
         yield from _message(title, record.get(key) or {})
+
+
+def _owed(record: Mapping[str, Any]) -> Iterator[str]:
+    """What should have come to us, as it was reported."""
+    yield ""
+    yield "### Not delivered to us"
+    yield ""
+    yield from _list(
+        (
+            ("What", record.get("what")),
+            ("Id", record.get("id")),
+            ("Expected at (UTC)", record.get("expected_at")),
+            ("Endpoint of ours", record.get("endpoint")),
+            ("X-Correlation-ID", record.get("correlation_id")),
+            ("Reported at (UTC)", record.get("at")),
+            ("Note", record.get("note")),
+        )
+    )
 
 
 def _message(title: str, message: Mapping[str, Any]) -> Iterator[str]:

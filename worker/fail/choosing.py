@@ -21,13 +21,17 @@ from worker.clock import Clock
 from worker.deliver.attempt import WIRE_FORMATS, Attempt
 from worker.deliver.exchange import Exchange
 from worker.deliver.outcome import Outcome
-from worker.deliver.wire import rate_headers
 from worker.errors import Refused
 from worker.fail.backoff import full_jitter
 from worker.fail.fate import Decision, answered, refund, unanswered
-from worker.fail.policy import decide
+from worker.fail.overriding import table_of
 from worker.fail.row import Action, Row
+from worker.limiter.told import told_windows
+from worker.observe.advice import tally_of
 from worker.observe.redact import Redactor
+
+TROUBLE = frozenset({"remote_trouble", "server_trouble", "never_sent", "outcome_unknown"})
+"""Classes that speak of the other side, not of this call: many in a row slow the lane down (`parts/trouble.lua`)."""
 
 LONGEST_RESULT_S, RESULT_MARGIN_S = 86_400.0, 5.0
 QUICK_ATTEMPTS, QUICK_BASE_S, QUICK_CAP_S = 3, 0.5, 2.0
@@ -66,17 +70,23 @@ class Chooser:
         self._rng = rng
         self._clock = clock
         self._accounts = settings.accounts()
+        self._table = table_of(settings)
 
     def choose(self, card: Card, attempt: Attempt) -> Chosen:
         """The fate of the job on `card` after `attempt`."""
-        row, action = decide(
+        row, action = self._table.decide(
             attempt.outcome,
             attempt.operation,
             no_data=self._settings.fail.no_data,
             longest_window_s=self._longest_window_s(card),
+            offline=attempt.own_party_is_offline,
         )
         chosen = getattr(self, f"_{action.kind}")(card, attempt, row, action)
         assert isinstance(chosen, Chosen)
+        if chosen.decision != "park" and (tally := tally_of(attempt.operation.api, attempt.outcome.error_class)):
+            chosen = _with(chosen, tally=tally)
+        if row.error_class in TROUBLE:
+            chosen = _with(chosen, trouble=self._trouble(card, attempt.outcome, row))
         told = self._told(card, attempt.exchange)
         return chosen if told is None else _with(chosen, told=told)
 
@@ -91,7 +101,10 @@ class Chooser:
             return self._bury("undocumented", "bad_page_link", str(error), True, row, why)
         # For its caller, so people and places stay in it; a credential of ours is no answer to anything.
         value = self._redactor.without_secrets(outcome.result)
-        result = json.dumps({"class": outcome.error_class, "code": self._code(outcome), "value": value})
+        result = json.dumps(
+            {"class": outcome.error_class, "code": self._code(outcome), "value": value}
+            | ({"means": outcome.detail} if outcome.detail else {})
+        )
         facts: dict[str, Any] = {"meaning": outcome.error_class}
         if wait_s := self._result_within_s(attempt):
             facts["awaits"] = int(wait_s * 1e6)
@@ -180,6 +193,15 @@ class Chooser:
             said = f"{said}; find out with {attempt.operation.reconcile} what became of it"
         return self._bury("outcome_unknown", outcome.code or outcome.error_class, said, True, row, row.sign)
 
+    def _trouble(self, card: Card, outcome: Outcome, row: Row) -> dict[str, Any]:
+        """What the lane needs to know of a failure that is not this call's own."""
+        scope = f"lane:{card.account}|{card.operation}"
+        return {
+            "base": int(self._settings.fail.backoff_base_s * 1e6),
+            "jitter": self._rng.random(),
+            "facts": self._facts("trouble", card, outcome, row, scope=scope),
+        }
+
     def _result_within_s(self, attempt: Attempt) -> float | None:
         """How long the result of an accepted command may take to come to us; None when it goes to its caller's own
         address, or when there is nothing to wait for. Source: OCPI 2.2.1, CommandResponse, `timeout`.
@@ -211,22 +233,13 @@ class Chooser:
         # As long as the first page had: every page of a long list has its own waits.
         seconds = max(1.0, (card.deadline_us - card.created_us) / 1e6)
         facts = facts_of(operation, card.account, job_id, card.priority, seconds, page)
-        message = envelope.build(job_id, operation.name, card.account, params, attempt.body, page)
+        trace = envelope.trace_of(card.encoded)
+        message = envelope.build(job_id, operation.name, card.account, params, attempt.body, page, trace)
         return ((facts, message.encode()),)
 
     def _told(self, card: Card, exchange: Exchange) -> dict[str, dict[str, int]] | None:
         """What the response says about the windows of its budget, by our names for them."""
-        account = self._accounts.get(card.account)
-        if account is None or not account.headers or exchange.response is None:
-            return None
-        budget = account.budgets.get(card.budget, ())
-        windows = {window.header_suffix: window for window in budget if window.header_suffix}
-        told: dict[str, dict[str, int]] = {}
-        for suffix, (limit, remaining) in rate_headers(exchange).windows.items():
-            window = windows.get(suffix) or next((w for w in windows.values() if not suffix and w.limit == limit), None)
-            if window is not None and (limit is not None or remaining is not None):
-                told[window.name] = {k: v for k, v in (("limit", limit), ("remaining", remaining)) if v is not None}
-        return told or None
+        return told_windows(self._accounts.get(card.account), card.budget, exchange)
 
     def _used_up(self, card: Card, exchange: Exchange) -> list[str]:
         """The windows that the response shows as used up; none when it does not say which."""

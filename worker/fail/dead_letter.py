@@ -167,6 +167,8 @@ def _executed(job: Job, evidence: list[dict[str, Any]]) -> bool | None:
 def _known(job: Job, executed: bool | None) -> str:
     if job.state == "expired":
         return "it was never sent: its deadline passed while it waited."
+    if job.error_class == "undelivered":
+        return "it is no call of ours: the other side owed it to us, and it did not come, as somebody reports."
     if executed is None:
         harmless = ", which does no harm: it may be repeated" if job.repeatable else ""
         return f"nobody knows whether the other side carried it out{harmless}."
@@ -186,6 +188,11 @@ def _safe(job: Job, care: bool) -> str:
         return (
             f"{first} what became of it. Only if it was not carried out: "
             f"`dlq redrive {job.id} --even-if-unknown --reason …`; otherwise `dlq discard {job.id}`."
+        )
+    if job.error_class == "undelivered":
+        return (
+            f"mend our receiver first; `dlq show {job.id} --bundle` writes what support needs to deliver it again. "
+            f"Once it has come: `dlq discard {job.id}`."
         )
     if job.discarded:
         return f"it was set aside: `dlq restore {job.id}` takes that back, then it can be sent again."

@@ -21,6 +21,10 @@ Verb = Literal["redrive", "discard", "restore"]
 ROUNDS = 3
 """Redriven this often, a letter is going in a circle."""
 NAMED = 20
+NO_CALL = (
+    "it reports what the other side owed us and is no call of ours; ask its support to deliver that again, then "
+    "discard it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Redrive:
         """Why this letter would be left alone, as far as can be told without touching it."""
         if order.verb != "redrive":
             return None
+        if job.error_class == "undelivered":
+            return NO_CALL
         if needs_care(job) and not (order.even_if_unknown and order.reason):
             return (
                 "it must not be repeated and nobody knows whether it was carried out; find out first, "
@@ -125,6 +131,7 @@ class Redrive:
         return {
             "unknown": "nobody knows whether it was carried out; say --even-if-unknown and --reason",
             "discarded": "it is discarded; restore it first",
+            "undelivered": NO_CALL,
         }.get(answer) or _other(answer)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Api = Literal["hub", "stellantis", "both"]
-When = Literal["", "not executed", "absurd wait", "no routing", "no data is an error"]
+When = Literal["", "not executed", "absurd wait", "no routing", "offline", "no data is an error"]
 """Tells rows of one class apart; "" fits whenever no other does."""
 
 Kind = Literal[
@@ -58,6 +58,16 @@ class Action:
     def counts(self) -> bool:
         """Whether it uses up one of the job's attempts."""
         return self.kind in ("retry", "quick")
+
+    @property
+    def sends_again(self) -> bool:
+        """Whether the same call goes out another time because of it."""
+        return self.counts or self.kind in ("park", "hold", "close", "refund_park")
+
+    @property
+    def tells(self) -> bool:
+        """Whether a person hears of it, sooner or later."""
+        return self.alert or self.last_alert
 
     def words(self) -> str:
         """The fate in a few words."""

@@ -57,8 +57,8 @@ ROWS: tuple[Row, ...] = (
         link=WIRE,
         repeatable=HOLD_ACCOUNT,
         unrepeatable=HOLD_ACCOUNT,
-        alert="Check the account's certificate, key and authority: missing, expired, or for another host. Then "
-        "release it.",
+        alert="Check the account's certificate, key and authority: missing, expired, or for another host. A "
+        "replaced file is tried at once, by one call; otherwise release the account when it is mended.",
     ),
     Row(
         api="both",

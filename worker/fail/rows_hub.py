@@ -186,6 +186,19 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         api="hub",
+        sign="1000, and the hub calls our own party OFFLINE",
+        error_class="success",
+        when="offline",
+        explanation="The hub cannot reach our GET /ocpi/versions: what it should push to us does not come. Told once a "
+        "day for an account.",
+        link=COMMON,
+        repeatable=DONE_TELL,
+        unrepeatable=DONE_TELL,
+        alert="Mend our receiver first: the hub must reach it. What was not delivered meanwhile, support delivers "
+        "again when asked with the evidence.",
+    ),
+    Row(
+        api="hub",
         sign="1000, authorization UNKNOWN",
         error_class="authorization_unknown",
         explanation="The charge point operator could not be asked: a signal about its connection, no answer about the "
@@ -245,9 +258,9 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         api="hub",
-        sign="own party OFFLINE, or a push that never came",
+        sign="a push that never came, as a service or a person reports",
         error_class="undelivered",
-        explanation="Something the hub should have delivered to us was not delivered.",
+        explanation="A session, CDR or other push that the hub owes us has not arrived; `hub undelivered` reports it.",
         link=COMMON,
         repeatable=DEAD_TELL,
         unrepeatable=DEAD_TELL,

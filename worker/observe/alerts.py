@@ -10,15 +10,19 @@ or a second process would hand the rest over as well.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
+from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import redis
 
 from worker.observe import log, wording
+from worker.observe.beside import Beside
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -28,6 +32,7 @@ POLL_S = 5.0
 AGAIN_S = 60.0
 PAUSE_S = 0.2  # between two turns: a burst of dead letters rings once per job
 TURN = 200
+LAST_WORDS_S = 2.0
 REMEMBERED = 10_000
 
 
@@ -109,6 +114,10 @@ class Outbox(threading.Thread):
         self._leaving = threading.Event()
         self._done: list[str] = []
         self._told: dict[str, set[int]] = {}
+        self._heard: deque[tuple[str, int]] = deque()
+        for place, sink in enumerate(sinks):
+            if isinstance(sink, Beside):
+                sink.heard = partial(self._hear, place)
 
     def run(self) -> None:
         while not self._leaving.is_set():
@@ -117,6 +126,7 @@ class Outbox(threading.Thread):
             self.hand_over_patiently()
             self._leaving.wait(PAUSE_S)
         self.hand_over_patiently()
+        self.finish()
 
     def poke(self) -> None:
         """There may be something to hand over now."""
@@ -138,7 +148,7 @@ class Outbox(threading.Thread):
 
     def hand_over(self) -> int:
         """Hands over what is due; returns how many changes were handed over. Raises redis-py's errors."""
-        handed_over = 0
+        handed_over = self._note_heard()
         for _ in range(TURN):
             alert = self._next()
             if alert is None:
@@ -150,6 +160,15 @@ class Outbox(threading.Thread):
         self._wake.set()
         return handed_over
 
+    def finish(self) -> None:
+        """The last words of sinks with threads of their own."""
+        for sink in self._sinks:
+            if isinstance(sink, Beside):
+                sink.finish(LAST_WORDS_S)
+        if self._note_heard():
+            with contextlib.suppress(redis.RedisError):
+                self._claim(0)
+
     def _deliver(self, alert: Alert) -> bool:
         """To every sink that has not had it yet. While one sink is down, the others are not told each minute again."""
         told = self._told.setdefault(alert.member, set())
@@ -159,6 +178,26 @@ class Outbox(threading.Thread):
         complete = len(told) == len(self._sinks)
         if complete or len(self._told) > REMEMBERED:
             del self._told[alert.member]
+        return complete
+
+    def _hear(self, place: int, member: str) -> None:
+        """A sink with a thread of its own has handed over one alert; called from there."""
+        self._heard.append((member, place))
+        self._wake.set()
+
+    def _note_heard(self) -> int:
+        """How many alerts have been handed over completely by that."""
+        complete = 0
+        while self._heard:
+            member, place = self._heard.popleft()
+            told = self._told.get(member)
+            if told is None:  # confirmed to somebody else meanwhile, or too many to be remembered
+                continue
+            told.add(place)
+            if len(told) == len(self._sinks):
+                del self._told[member]
+                self._done.append(member)
+                complete += 1
         return complete
 
     def _next(self) -> Alert | None:

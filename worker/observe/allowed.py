@@ -12,8 +12,8 @@ def _words(text: str) -> frozenset[str]:
 
 HEADERS = _words(
     "accept accept-encoding allow connection content-encoding content-length content-type date host link location "
-    "retry-after server transfer-encoding user-agent via www-authenticate x-backside-transport x-correlation-id "
-    "x-global-transaction-id x-limit x-request-id x-total-count"
+    "retry-after server traceparent transfer-encoding user-agent via www-authenticate x-backside-transport "
+    "x-correlation-id x-global-transaction-id x-limit x-request-id x-total-count"
 )
 HEADER_FAMILIES = re.compile(r"(x-)?ratelimit-[a-z0-9-]+|ocpi-(to|from)-(country-code|party-id)$")
 HEADERS_WITH_URLS = frozenset({"link", "location"})

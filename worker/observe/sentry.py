@@ -14,7 +14,6 @@ answer was lost, carries the same id; Sentry keeps it once.
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,16 +27,16 @@ from settings import Settings, SettingsError
 from worker import VERSION
 from worker.observe.alerts import Alert, Sink
 from worker.observe.breadcrumbs import breadcrumbs_of
+from worker.observe.censor import censored
+from worker.observe.receiver import Receiver
 from worker.observe.redact import Redactor
-from worker.observe.sentry_transport import Answer, ConfirmingTransport
+from worker.observe.sentry_transport import ConfirmingTransport
 
 if TYPE_CHECKING:
     from sentry_sdk._types import Event
 
-logger = logging.getLogger("paceline.alerts")
 PATIENCE_S = 4.0
-PAUSE_S = 5.0
-LONGEST_PAUSE_S = 300.0
+DSN_PROBLEM = "PACELINE_OBSERVE__SENTRY_DSN: expected a DSN (https://key@host/123, ending in a number), got other text"
 TAGS = {"class": "error_class"} | {name: name for name in ("kind", "api", "account", "operation", "code")}
 # Sentry reads these by its own rules, and they say nothing of a job.
 _NOT_TEXT = frozenset({"event_id", "timestamp", "level", "platform", "sdk", "release"})
@@ -57,10 +56,7 @@ def sentry_sinks(
     try:
         transport = ConfirmingTransport(dsn.get_secret_value(), patience_s)
     except BadDsn:
-        problem = (
-            "PACELINE_OBSERVE__SENTRY_DSN: expected a DSN (https://key@host/123, ending in a number), got other text"
-        )
-        raise SettingsError([problem]) from None
+        raise SettingsError([DSN_PROBLEM]) from None
     return [SentrySink(settings, redactor, transport, monotonic)]
 
 
@@ -77,32 +73,17 @@ class SentrySink:
         self._console_url = settings.observe.console_url
         self._transport = transport
         self._client = sentry_sdk.Client(**options_of(settings, redactor, transport))
-        self._monotonic = monotonic
-        self._silent_until = float("-inf")
-        self._trouble = ""
+        self._receiver = Receiver("Sentry", monotonic)
 
     def deliver(self, alert: Alert) -> bool:
         """True when the receiver has confirmed the event, or when there is none to send."""
         if alert.change != "opened":
             return True
-        if self._monotonic() < self._silent_until:
+        if self._receiver.rests:
             return False
         event = event_of(alert, self._console_url)
         self._client.capture_event(event)
-        return self._is_confirmed(self._transport.answer_to(event["event_id"]))
-
-    def _is_confirmed(self, answer: Answer | None) -> bool:
-        trouble = "its client sent nothing" if answer is None else answer.trouble
-        if trouble and trouble != self._trouble:
-            logger.warning("Sentry does not take alerts (%s); they are kept and offered again", trouble)
-        if self._trouble and not trouble:
-            logger.info("Sentry takes alerts again")
-        self._trouble = trouble
-        if answer is not None and answer.is_down:
-            # The other alerts of this turn need not wait for a time-out each.
-            pause_s = min(answer.retry_after_s or PAUSE_S, LONGEST_PAUSE_S)
-            self._silent_until = self._monotonic() + pause_s
-        return not trouble
+        return self._receiver.confirms(self._transport.answer_to(event["event_id"]))
 
 
 def options_of(settings: Settings, redactor: Redactor, transport: ConfirmingTransport) -> dict[str, Any]:
@@ -139,15 +120,10 @@ class Censor:
 
     def __call__(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
         fields: dict[str, Any] = dict(event)
-        shown = {name: value if name in _NOT_TEXT else self._censored(value) for name, value in fields.items()}
+        shown = {
+            name: value if name in _NOT_TEXT else censored(value, self.redactor) for name, value in fields.items()
+        }
         return cast("Event", shown)
-
-    def _censored(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.redactor.redact_text(value)
-        if isinstance(value, Mapping):
-            return {str(name): self._censored(item) for name, item in value.items()}
-        return [self._censored(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def event_of(alert: Alert, console_url: str | None) -> Event:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import certifi
 import urllib3
@@ -21,26 +20,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import Dsn
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one event: a status, or why there is none."""
-
-    status: int | None
-    failure: str = ""
-    retry_after_s: float | None = None
-
-    @property
-    def trouble(self) -> str:
-        """Why it is not confirmed, in a few words without an address; empty when it is."""
-        if self.status is None:
-            return self.failure or "no answer"
-        return "" if 200 <= self.status < 300 else f"status {self.status}"
-
-    @property
-    def is_down(self) -> bool:
-        """Whether the next event would fare no better now."""
-        return self.status is None or self.status == 429 or self.status >= 500
+from worker.observe.receiver import Answer
 
 
 class ConfirmingTransport(Transport):

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from worker.accept.envelope import PRIORITIES
 from worker.fail.policy import ROWS
 from worker.fail.row import Row
+from worker.limiter.quota import RAISE, figures, length_words
 
 Facts = Mapping[str, Any]
 Level = Literal["error", "warning"]
@@ -34,6 +36,16 @@ _UNKNOWN_OPERATION = (
     "A job waits for an operation that no running worker knows. Deploy the version that knows it, then send the dead "
     "letters again; or cancel them if it is gone for good."
 )
+_QUOTA = (
+    "If this is what is needed every day, {}. Until then: see with `lanes list` who uses and who waits, and send what "
+    "can wait as bulk."
+)
+_SHARES = {
+    "access_refused": "Many cars at once have become out of reach: look at some of the letters, then ask whether "
+    "consents or the contract have changed; send the letters again when that is mended.",
+    "no_data": "Many cars at once have no such data: compare some of their answers with the vendor's documents and "
+    "status page; the API or the cars' consents may have changed.",
+}
 _LOOK = "Look at the problem and its dead letters, mend the cause, then send them again."
 
 
@@ -50,6 +62,10 @@ def advice_of(facts: Facts) -> str:
         return str(facts["advice"])
     if facts.get("kind") == "suspect":
         return _SUSPECT
+    if facts.get("kind") == "quota":
+        return _QUOTA.format(RAISE.get(str(facts.get("api")), "ask the vendor whether the limit can be raised"))
+    if facts.get("kind") == "share":
+        return _SHARES.get(str(facts.get("class")), _LOOK)
     if facts.get("code") == "unknown_operation":
         return _UNKNOWN_OPERATION
     row = _row(facts)
@@ -66,7 +82,7 @@ def explanation_of(facts: Facts) -> str:
 
 def level_of(facts: Facts) -> Level:
     """An error means: jobs have died or are stopped. A warning: something needs a look, and work goes on."""
-    return "warning" if facts.get("kind") in ("notice", "suspect", "quota") else "error"
+    return "warning" if facts.get("kind") in ("notice", "suspect", "quota", "share") else "error"
 
 
 def grouping_of(key: str, facts: Facts) -> str:
@@ -86,6 +102,9 @@ def _row(facts: Facts) -> Row | None:
 
 
 def _problem(facts: Facts) -> str:
+    if facts.get("class") == "undelivered":
+        what = {"session": "a session", "cdr": "a CDR", "command_result": "a command's result"}
+        return f"Not delivered to {facts.get('account', 'an account')}: {what.get(str(facts.get('code')), 'a push')}"
     return f"Dead letters of {facts.get('operation', 'an unknown operation')}: {_class_and_code(facts)}"
 
 
@@ -95,6 +114,10 @@ def _hold(facts: Facts) -> str:
 
 def _brake(facts: Facts) -> str:
     return f"{_place(facts)} is held: {facts.get('count', 'too many')} dead letters of one problem in a short time"
+
+
+def _trouble(facts: Facts) -> str:
+    return f"{_place(facts)} fails call after call{_code(facts)}: a trickle goes out until one succeeds"
 
 
 def _suspect(facts: Facts) -> str:
@@ -111,6 +134,10 @@ def _no_routing(facts: Facts) -> str:
     return f"{facts.get('account', 'An account')} gets no locations: its routing is missing"
 
 
+def _offline(facts: Facts) -> str:
+    return f"{facts.get('account', 'An account')} is OFFLINE for the hub: what it should push to us does not come"
+
+
 def _plain(facts: Facts) -> str:
     """For a kind without words of its own."""
     where = facts.get("operation") or facts.get("account") or ""
@@ -118,13 +145,42 @@ def _plain(facts: Facts) -> str:
     return f"{where}: {said}" if where else said[:1].upper() + said[1:]
 
 
+def _quota(facts: Facts) -> str:
+    said = _figures(facts)
+    if facts.get("full"):
+        return f"{facts.get('account')} is near its limit: {said}"
+    named = list(PRIORITIES)[int(facts.get("priority") or 0)]
+    return f"{facts.get('account')} is behind: its oldest {named} job has waited {_oldest(facts)}; {said}"
+
+
+def _share(facts: Facts) -> str:
+    share, before = float(facts.get("share") or 0), float(facts.get("before") or 0)
+    return (
+        f"{facts.get('account')}: {share:.0%} of the answers of {length_words(float(facts.get('period_s') or 0))} are "
+        f"{_class_and_code(facts)}, {before:.0%} before"
+    )
+
+
+def _figures(facts: Facts) -> str:
+    return figures(
+        int(facts.get("used") or 0), int(facts.get("limit") or 0), facts.get("length_s"), int(facts.get("waiting") or 0)
+    )
+
+
+def _oldest(facts: Facts) -> str:
+    return length_words(float(facts.get("oldest_s") or 0))
+
+
 _TITLES: dict[str, Callable[[Facts], str]] = {
     "problem": _problem,
     "hold": _hold,
     "brake": _brake,
     "suspect": _suspect,
+    "trouble": _trouble,
+    "quota": _quota,
+    "share": _share,
 }
-_NOTICES: dict[str, Callable[[Facts], str]] = {"refusal": _refusal, "no routing": _no_routing}
+_NOTICES: dict[str, Callable[[Facts], str]] = {"refusal": _refusal, "no routing": _no_routing, "offline": _offline}
 """By the first word of the alert's key: a notice has no class of its own."""
 
 

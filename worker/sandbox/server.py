@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import ssl
 import sys
@@ -161,13 +162,20 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.json:
         print(json.dumps(sandbox.urls), flush=True)
     else:
-        for name, url in sandbox.urls.items():
-            print(f"{name:<11}{url}", flush=True)
+        print("\n".join(said(sandbox)), flush=True)
     if arguments.with_stdin:
         threading.Thread(target=_until_closed, args=(stopped,), daemon=True).start()
     stopped.wait()
     sandbox.stop()
     return 0
+
+
+def said(sandbox: Sandbox) -> list[str]:
+    """Where it is, and what to give the shell that Paceline is started in."""
+    urls = [f"{name:<11}{url}" for name, url in sandbox.urls.items()]
+    told = {**sandbox.environment(), "PACELINE_ON_EMPTY_STORE": "fresh"}  # nobody has called it before
+    settings = [f"export {name}={shlex.quote(value)}" for name, value in told.items()]
+    return [*urls, "", "# For the shell that starts Paceline; Ctrl-C here ends the sandbox.", *settings]
 
 
 def _until_closed(stopped: threading.Event) -> None:

@@ -47,6 +47,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "gates": KeyName("gates:%s", "hash", "account: budget|priority -> no permit before (µs); -1: until a call settles"),
     "flying": KeyName("flying", "hash", "lane -> jobs in flight"),
     "capped": KeyName("capped", "set", "lanes set aside because their in-flight cap is reached"),
+    "trouble": KeyName("trouble", "hash", "lane -> failures in a row, calls allowed in flight, no call before, since"),
     "holds": KeyName("holds", "hash", "scope -> JSON: cause, by, since, reason, probe time"),
     "released": KeyName("released", "hash", "scope -> time of its last release (µs)"),
     # -- permits ----------------------------------------------------------------------------------------------------
@@ -54,6 +55,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "ring": KeyName("ring:%s", "string", "1442 counters of 4 bytes: permits settled in each bucket of the window"),
     "late": KeyName("late:%s", "zset", "lease -> latest possible arrival (µs) of a call that never answered"),
     "refusals": KeyName("refusals", "hash", "budget -> refusals in a row without a hint, and when last counted"),
+    "bearer": KeyName("bearer:%s", "hash", "account: its bearer token, sealed; when it lapses; who fetches the next"),
     # -- leases -----------------------------------------------------------------------------------------------------
     "leases": KeyName("leases", "zset", "lease -> expiry (µs)"),
     "lease": KeyName("lease", "hash", "lease -> msgpack: job, lane, windows, worker"),
@@ -67,7 +69,11 @@ NAMES: Final[dict[str, KeyName]] = {
     "problem": KeyName("problem:%s", "hash", "dead letters of one cause: api, operation, class, code, count, first"),
     "alert": KeyName("alert:%s", "hash", "one alert: state, generation, facts"),
     "alerts": KeyName("alerts", "zset", "alert -> last change (µs)"),
+    "tally": KeyName("tally", "hash", "account|class -> answers of this class ever, where their share is watched"),
+    "samples": KeyName("samples", "hash", "account -> msgpack: what had been answered by the start of each slice"),
+    "watches": KeyName("watches", "hash", "account|what -> JSON: the advice that stands, and what was usual before it"),
     "outbox": KeyName("outbox", "zset", "alert#generation#opened µs#change -> when to hand it over (µs)"),
+    "callers": KeyName("callers", "hash", "id of an HTTP caller's key -> JSON: digest, name, roles, limit, since when"),
     "audit": KeyName("audit", "list", "JSON of every change a person made, newest first"),
 }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from worker.errors import NotFound, Refused
 from worker.fail.command_result import verdict
+from worker.fail.policy import TABLE, Table
 from worker.observe.redact import Redactor
 from worker.store.partition import Partition
 
@@ -64,9 +65,10 @@ def _texts(message: Any) -> tuple[dict[str, str], ...]:
 class CommandResults:
     """Takes results in, for one partition."""
 
-    def __init__(self, partition: Partition, redactor: Redactor) -> None:
+    def __init__(self, partition: Partition, redactor: Redactor, table: Table = TABLE) -> None:
         self._partition = partition
         self._redactor = redactor
+        self._table = table
 
     def take(self, job_id: str, door: str, body: bytes) -> str:
         """What `answer.lua` says came of it. Raises `NotFound` for an address that was never given, and `Refused`."""
@@ -82,7 +84,7 @@ class CommandResults:
             "id": job_id,
             "door": door,
             "heard": json.dumps(came.as_dict()),
-            "verdict": verdict(came.result, words),
+            "verdict": verdict(came.result, words, self._table),
         }
         status = str(self._partition.decide("answer", facts, json.dumps(record)))
         if status == "stranger":

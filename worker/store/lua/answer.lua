@@ -14,7 +14,7 @@ if heard == A.heard then return 'already' end
 local unknown = J.state == 'dead' and J.err == 'outcome_unknown'
 if heard and not unknown then return 'noted' end
 redis.call('HSET', k_job(J.id), 'heard', A.heard)
-job_note(J.id, ARGV[3])
+job_note(J, ARGV[3])
 if J.state == 'running' then
   redis.call('HSET', k_job(J.id), 'verdict', cjson.encode(A.verdict))
   return 'early'

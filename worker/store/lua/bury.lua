@@ -11,11 +11,12 @@ local J = job_read(A.id)
 local status = ack_status(J)
 if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine = ack_open(J, status, now)
-job_note(A.id, ARGV[3])
+job_note(J, ARGV[3])
 if not mine then return status end
-redis.call('HINCRBY', k_job(A.id), 'runs', A.settle.mode == 'refund' and 0 or 1)
-redis.call('HINCRBY', k_job(A.id), 'attempts', 1)
-redis.call('HDEL', k_job(A.id), 'sending')
+if A.settle.mode ~= 'refund' then job_set(J, 'runs', I((J.runs or 0) + 1)) end
+job_set(J, 'attempts', I((J.attempts or 0) + 1))
+-- the trouble of the lane has been told: its victims are no news, unless nobody knows what became of them
+if A.trouble and J['repeat'] == '1' and trouble_told(J.lane) then A.why.alert = false end
 job_bury(J, A.why, now)
 ack_rest(now)
 return status

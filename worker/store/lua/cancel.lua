@@ -9,6 +9,6 @@ if not J then return 'missing' end
 if J.state == 'cancelled' then return 'already' end
 if J.state ~= 'waiting' then return J.state end
 job_unwait(J, now)
-job_note(J.id, cjson.encode({event = 'cancelled', at_us = I(now), by = A.by, reason = A.reason}))
+job_note(J, cjson.encode({event = 'cancelled', at_us = I(now), by = A.by, reason = A.reason}))
 job_end(J, 'cancelled', now, conf_number('result_ttl', 86400))
 return 'cancelled'

@@ -40,7 +40,7 @@ local function window_configure(name, c)
   w.bw = math.ceil(w.len / 1440)
   w.first = math.floor((now - w.len) / w.bw)
   redis.call('DEL', k_ring(name))
-  if w.tot > 0 then ring_write(w, math.floor(now / w.bw), struct.pack('<I4', w.tot)) end
+  if w.tot > 0 then ring_write(w, math.floor(now / w.bw), struct.pack('>I4', w.tot)) end
   window_save(w)
 end
 

@@ -19,5 +19,5 @@ else
   problem_eased(J.fp, now)
 end
 local what = A.undo and 'restored' or 'discarded'
-job_note(J.id, cjson.encode({event = what, at_us = I(now), by = A.by, reason = A.reason}))
+job_note(J, cjson.encode({event = what, at_us = I(now), by = A.by, reason = A.reason}))
 return what

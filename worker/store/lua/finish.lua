@@ -12,18 +12,19 @@ local J = job_read(A.id)
 local status = ack_status(J)
 if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine = ack_open(J, status, now)
-job_note(A.id, ARGV[3])
-redis.call('HDEL', k_refusals(), A.group)
+job_note(J, ARGV[3])
+if refusals_any() then redis.call('HDEL', k_refusals(), A.group) end
 if not mine then return status end
-if ARGV[4] ~= '' then redis.call('SET', k_result(A.id), ARGV[4]) end
-redis.call('HINCRBY', k_job(A.id), 'runs', 1)
-redis.call('HDEL', k_job(A.id), 'sending', 'err', 'code', 'fp')
-redis.call('HSET', k_job(A.id), 'crashes', '0')
-if A.meaning then redis.call('HSET', k_job(A.id), 'meaning', A.meaning) end
+job_set(J, 'runs', I((J.runs or 0) + 1), 'crashes', '0')
+if A.meaning then job_set(J, 'meaning', A.meaning) end
+if J.err then redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp') end
 if A.awaits then
+  if ARGV[4] ~= '' then redis.call('SET', k_result(J.id), ARGV[4]) end
   job_await(J, A.awaits, now)
 else
-  job_end(J, 'done', now, conf_number('result_ttl', 86400))
+  local ttl = conf_number('result_ttl', 86400)
+  if ARGV[4] ~= '' then redis.call('SET', k_result(J.id), ARGV[4], 'EX', ttl) end
+  job_end(J, 'done', now, ttl)
 end
 ack_rest(now)
 return status

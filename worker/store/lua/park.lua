@@ -21,7 +21,7 @@ local J = job_read(A.id)
 local status = ack_status(J)
 if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine, info = ack_open(J, status, now)
-job_note(A.id, ARGV[3])
+job_note(J, ARGV[3])
 local wait = A.wait or 0
 if A.close then
   if A.close.nonsense or (A.close.after and A.close.after > longest_wait(A.group)) then
@@ -40,13 +40,13 @@ if not mine then
   for _, notice in ipairs(A.notices or {}) do raise_alert(notice.key, notice.facts, now) end
   return status
 end
-redis.call('HINCRBY', k_job(A.id), 'runs', A.settle.mode == 'refund' and 0 or 1)
+if A.settle.mode ~= 'refund' then job_set(J, 'runs', I((J.runs or 0) + 1)) end
 if A.attempt == 1 then
-  J.attempts = redis.call('HINCRBY', k_job(A.id), 'attempts', 1)
-  redis.call('HSET', k_job(A.id), 'crashes', '0')
+  J.attempts = (J.attempts or 0) + 1
+  job_set(J, 'attempts', I(J.attempts), 'crashes', '0')
   J.err, J.code = A.class, A.code
 end
-if A.class then redis.call('HSET', k_job(A.id), 'err', A.class, 'code', A.code or '') end
+if A.class then job_set(J, 'err', A.class, 'code', A.code or '') end
 if A.patience then
   -- nobody here knows the operation: another version may, for a while
   redis.call('HSETNX', k_job(A.id), 'strange', I(now))

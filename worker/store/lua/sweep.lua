@@ -11,7 +11,7 @@ for _, id in ipairs(old) do
     for _, key in ipairs(dead_indexes(J, J.err or '', J.fp or '')) do redis.call('ZREM', key, id) end
     if J.fp and not J.disc then problem_eased(J.fp, now) end
     redis.call('DEL', k_job(id), k_message(id), k_evidence(id), k_result(id), k_chain(J.chain or id))
-    if J.key then redis.call('EXPIRE', k_idempotency(J.key), 1) end
+    if key_own(J) then redis.call('EXPIRE', k_idempotency(J.key), 1) end
   end
   redis.call('ZREM', k_dead(), id)
   redis.call('ZREM', k_discarded(), id)

@@ -32,7 +32,8 @@ if before then
       if info then
         -- its time to send counts from this asking, so its lease must too, even if it had lapsed
         redis.call('ZADD', k_leases(), I(now + A.lease_us), lease)
-        cards[#cards + 1] = lease_card(lease, info)
+        local J = job_read(info.id)
+        if J then cards[#cards + 1] = lease_card(lease, info, J) end
       end
     end
     return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards, 1}
@@ -98,7 +99,7 @@ for p = 0, 2 do
     sooner(head)
   elseif head and head <= now then
     more = 1
-    if #out > 0 then ring_bell(p) end
+    if #out > 0 and redis.call('ZCARD', k_workers()) > 1 then ring_bell(p) end
   end
 end
 sooner(redis.call('ZRANGE', k_leases(), 0, 0, 'WITHSCORES')[2])

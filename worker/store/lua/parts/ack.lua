@@ -1,8 +1,11 @@
 --!include dead
 --!include accept
 --!include facts
+--!include trouble
 -- What every way of ending a lease shares: whose job it is, its permit, its probe, its successors.
--- A = {id, lease, taken = µs of its take, group, settle, told, close, refused, notices = [{key, facts}], next = number of successors}
+-- A = {id, lease, taken = µs of its take, group, settle, told, close, refused, notices = [{key, facts}],
+-- tally = class whose share of the account's answers is watched, next = number of successors,
+-- trouble = {base = µs, jitter = 0..1, facts = JSON for the alert} when the call failed through the other side}
 
 -- own: this lease holds the job. waiting: it had lapsed, nobody has taken the job since: it counts. truth: the job was
 -- buried or expired after this very lease had lapsed: settle it. already: said before. superseded: somebody else has it
@@ -27,10 +30,16 @@ local function ack_open(J, status, now)
   if info then
     lease_drop(A.lease, info, now)
     permit_settle(info, A.lease, A.settle, A.told, now)
-    if A.settle.mode == 'answered' and not A.close and not A.refused then refusals_over(A.group, info.at, now) end
+    local served = A.settle.mode == 'answered' and not A.close and not A.refused
+    if served and refusals_any() then refusals_over(A.group, info.at, now) end
+    if A.trouble then
+      trouble_failed(J.lane, info.at, A.trouble, now)
+    elseif served then
+      trouble_eased(J.lane, J.group, info.at, now)
+    end
     if info.probe then
-      -- no answer, or a limit's, says nothing about what the hold is for
-      local void = A.settle.mode ~= 'answered' or A.close
+      -- no answer, or a limit's, says nothing about what the hold is for; a certificate that is refused does
+      local void = not A.refused and A.settle.mode ~= 'answered' or A.close
       if void then probe_void(info.probe, A.lease, now) else probe_answered(info.probe, A.lease, A.refused, now) end
     end
   else
@@ -41,13 +50,14 @@ local function ack_open(J, status, now)
   if status == 'own' or status == 'waiting' or status == 'truth' then
     if status == 'waiting' then job_unwait(J, now) end
     if status == 'truth' then end_undone(J, now) end
-    redis.call('HSET', k_job(J.id), 'acked', A.lease, 'last', A.lease)
+    job_set(J, 'acked', A.lease, 'last', A.lease)
     return true, info
   end
   return false, info
 end
 
 local function ack_rest(now)
+  if A.tally then redis.call('HINCRBY', k_tally(), account_of(A.group) .. '|' .. A.tally, 1) end
   for _, notice in ipairs(A.notices or {}) do raise_alert(notice.key, notice.facts, now) end
   for i, facts in ipairs(A.successors or {}) do job_accept(facts, ARGV[4 + i], now) end
 end

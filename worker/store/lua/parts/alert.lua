@@ -1,10 +1,11 @@
 --!include clock
 -- One problem, one alert: opened once, counted while open, resolved once; each change goes to the outbox.
--- alert:<key> hash: state open|resolved|untold, gen, count, opened, changed, facts (JSON for whoever words it)
+-- alert:<key> hash: state open|resolved|untold, gen, count, opened, changed, facts (JSON for whoever words it);
+-- since a person has said that they know: acked (µs), acked_by, acked_why; and once one has ended it: ended_by, ended_why
 -- outbox member: <key>#<gen>#<opened µs>#opened | …#resolved. An event's id is made of it alone, so a change that is
 -- handed over twice has one id, whatever has become of its alert in between.
 
-local QUIET = 3600000000   -- a problem that was quiet for an hour and comes back is told again
+local LULL = 3600000000   -- a problem that was quiet for an hour and comes back is told again
 -- Refusals are over when a call taken so long after the last one is answered. Sooner, a limit that is set too high would
 -- be told with every window.
 local CALM = 600000000
@@ -29,7 +30,8 @@ local function raise_alert(key, facts, now)
   local state = redis.call('HGET', k_alert(key), 'state')
   redis.call('ZADD', k_alerts(), I(now), key)
   local changed = tonumber(redis.call('HGET', k_alert(key), 'changed') or 0)
-  if state == 'open' and now - changed < QUIET then
+  -- whoever knows of it is not told again before it was over
+  if state == 'open' and (now - changed < LULL or redis.call('HEXISTS', k_alert(key), 'acked') == 1) then
     redis.call('HINCRBY', k_alert(key), 'count', 1)
     redis.call('HSET', k_alert(key), 'changed', I(now))
     return false
@@ -38,6 +40,7 @@ local function raise_alert(key, facts, now)
   redis.call('HINCRBY', k_alert(key), 'gen', 1)
   redis.call('HSET', k_alert(key), 'state', room and 'open' or 'untold', 'count', '1', 'opened', I(now),
     'changed', I(now), 'facts', facts)
+  redis.call('HDEL', k_alert(key), 'acked', 'acked_by', 'acked_why', 'ended_by', 'ended_why')
   if room then redis.call('ZADD', k_outbox(), I(now), alert_change(key, 'opened')) end
   return room
 end
@@ -53,8 +56,10 @@ end
 
 -- a call of this budget, taken at `at`, was answered and not refused
 local function refusals_over(group, at, now)
-  local changed = tonumber(redis.call('HGET', k_alert('refusal:' .. group), 'changed') or at)
-  if at - changed >= CALM then resolve_alert('refusal:' .. group, now) end
+  local changed = tonumber(redis.call('HGET', k_alert('refusal:' .. group), 'changed') or 0)
+  if at - changed < CALM then return end
+  resolve_alert('refusal:' .. group, now)
+  redis.call('HDEL', k_refusals(), '?' .. group)
 end
 
 -- forgets what has not changed since `before`, unless it still waits to be told or a hold still stands

@@ -84,7 +84,7 @@ end
 -- lim follows a told limit: down at once, up to the ceiling after three equal answers
 local function learn_limit(w, told)
   if told == w.lim then
-    redis.call('HDEL', k_window(w.name), 'rv', 'rn')
+    if w.rv > 0 then redis.call('HDEL', k_window(w.name), 'rv', 'rn') end
     return false
   end
   if told < w.lim then
@@ -95,7 +95,7 @@ local function learn_limit(w, told)
   end
   local goal = math.min(told, w.ceil)
   if goal <= w.lim then return false end
-  local seen = w.rv == told and w.rn + 1 or 1
+  local seen = w.rv == told and tonumber(redis.call('HGET', k_window(w.name), 'rn') or 0) + 1 or 1
   if seen < 3 then
     redis.call('HSET', k_window(w.name), 'rv', I(told), 'rn', I(seen))
     return false
@@ -118,9 +118,7 @@ local function learn(w, told, sent, occ, taken, now)
     local limit = told.limit or w.lim
     local ours = occ + (w.taken - taken)
     local foreign = math.max(0, (limit - told.remaining) - ours)
-    local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')
-    local quiet, unsure = tonumber(m[1] or 0), tonumber(m[2] or 0)
-    if unsure > 0 and w.sure <= unsure and now < quiet + w.len then
+    if UNSURE > 0 and w.sure <= UNSURE and now < QUIET + w.len then
       redis.call('HSET', k_window(w.name), 'kept', I(now + w.len))
     elseif now < w.kept and foreign < w.fgn then
       redis.call('HSET', k_window(w.name), 'fgn_at', I(sent), 'sure', I(sent))

@@ -11,8 +11,12 @@ local function raw_clock()
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
+-- since when the store may have forgotten something, and until when it hands nothing out (µs); read with the clock
+local UNSURE, QUIET = 0, 0
+
 local function peek_clock()
-  local m = redis.call('HMGET', k_meta(), 'now', 'ahead')
+  local m = redis.call('HMGET', k_meta(), 'now', 'ahead', 'unsure', 'quiet')
+  UNSURE, QUIET = tonumber(m[3] or 0), tonumber(m[4] or 0)
   local last = tonumber(m[1] or 0)
   local ahead = tonumber(m[2] or 0)
   local raw = raw_clock()

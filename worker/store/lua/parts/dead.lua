@@ -43,7 +43,7 @@ local function job_bury(J, why, now)
     end
   end
   local fp = fingerprint(J.api, J.op, why.class, why.code or '')
-  redis.call('HSET', k_job(J.id), 'err', why.class, 'code', why.code or '', 'fp', fp, 'why', why.message or '')
+  job_set(J, 'err', why.class, 'code', why.code or '', 'fp', fp, 'why', why.message or '')
   job_end(J, 'dead', now, 0)
   for _, key in ipairs(dead_indexes(J, why.class, fp)) do redis.call('ZADD', key, I(now), J.id) end
   redis.call('HSETNX', k_problem(fp), 'first', I(now))
@@ -84,8 +84,9 @@ local function end_undone(J, now)
     count('expired', -1)
   end
   for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
-  if J.key then redis.call('PERSIST', k_idempotency(J.key)) end
+  if key_own(J) then redis.call('PERSIST', k_idempotency(J.key)) end
   redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp', 'why', 'ended', 'strange')
+  redis.call('DEL', k_result(J.id))     -- of an earlier sending
 end
 
 -- whatever is past its deadline: expired when never sent, dead with its last cause when it had been tried

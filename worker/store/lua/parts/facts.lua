@@ -42,6 +42,12 @@ local function need_ack()
   need(string.find(A.group, '|', 1, true), 'group must be account|budget')
   need_settle(A.settle)
   need_told(A.told)
+  if A.trouble then
+    need_type(A.trouble, 'table', 'trouble')
+    for _, name in ipairs({'base', 'jitter'}) do need_type(A.trouble[name], 'number', 'trouble.' .. name) end
+    need_type(A.trouble.facts, 'string', 'trouble.facts')
+  end
+  if A.tally then need_type(A.tally, 'string', 'tally') end
   for _, notice in ipairs(A.notices or {}) do
     need_type(notice.key, 'string', 'notice.key')
     need_type(notice.facts, 'string', 'notice.facts')

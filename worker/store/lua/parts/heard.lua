@@ -4,17 +4,20 @@
 -- result that came while the call was still running
 
 local function job_settle_heard(J, verdict, now)
-  redis.call('HDEL', k_job(J.id), 'verdict', 'sending')
+  -- it ends here: an answer to its call that comes later still has nothing to add
+  redis.call('HDEL', k_job(J.id), 'verdict', 'last')
   if not verdict.done then return job_bury(J, verdict.why, now) end
   redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp', 'why')
-  job_end(J, 'done', now, conf_number('result_ttl', 86400))
+  local ttl = conf_number('result_ttl', 86400)
+  job_end(J, 'done', now, ttl)
+  redis.call('EXPIRE', k_result(J.id), ttl)
 end
 
 -- accepted by the other side: over when its result has come, or when that has not come for `span` (µs)
 local function job_await(J, span, now)
   local early = redis.call('HGET', k_job(J.id), 'verdict')
   if early then return job_settle_heard(J, cjson.decode(early), now) end
-  redis.call('HSET', k_job(J.id), 'state', 'awaiting')
-  redis.call('HDEL', k_job(J.id), 'lease')
+  redis.call('HSET', k_job(J.id), 'state', 'awaiting', unwritten(J))
+  redis.call('HDEL', k_job(J.id), 'lease', 'sending')
   redis.call('ZADD', k_awaiting(), I(now + span), J.id)
 end

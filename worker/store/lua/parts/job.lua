@@ -7,7 +7,7 @@
 
 local J_FIELDS = {'state', 'op', 'acct', 'api', 'budget', 'prio', 'place', 'repeat', 'dl', 'dlrel', 'attempts',
   'crashes', 'lease', 'last', 'acked', 'sending', 'key', 'err', 'code', 'fp', 'chain', 'created', 'disc', 'due',
-  'leased'}
+  'leased', 'runs', 'page', 'redrives'}
 
 local function job_read(id)
   local v = redis.call('HMGET', k_job(id), unpack(J_FIELDS))
@@ -21,16 +21,28 @@ local function job_read(id)
   return J
 end
 
+-- fields that the write which moves the job shall take along, instead of a write of their own
+local function job_set(J, ...)
+  J.unwritten = J.unwritten or {}
+  for _, word in ipairs({...}) do J.unwritten[#J.unwritten + 1] = word end
+end
+
+local function unwritten(J)
+  local words = J.unwritten or {}
+  J.unwritten = nil
+  return unpack(words)
+end
+
 local function count(what, by) redis.call('HINCRBY', k_counts(), what, by) end
 
 -- into the line at its own place, now or when `due` has come
 local function job_wait(J, due, now)
   if due and due > now then
     redis.call('ZADD', k_due(J.lane, J.prio), I(due), J.id)
-    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', I(due))
+    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', I(due), unwritten(J))
   else
     redis.call('ZADD', k_queue(J.lane, J.prio), J.place, J.id)
-    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', '0')
+    redis.call('HSET', k_job(J.id), 'state', 'waiting', 'due', '0', unwritten(J))
   end
   redis.call('HDEL', k_job(J.id), 'lease', 'sending')
   if tonumber(J.dl) > 0 then redis.call('ZADD', k_deadlines(), J.dl, J.id) end
@@ -46,30 +58,35 @@ end
 
 local function conf_number(field, default) return tonumber(redis.call('HGET', k_conf(), field) or default) end
 
+-- when its time is over a key may come to another job, whose it is from then on
+local function key_own(J)
+  local held = J.key and redis.call('GET', k_idempotency(J.key))
+  return held and string.match(held, '^%S+') == J.id
+end
+
 -- keep everything about an ended job for `ttl` seconds (0: until retention removes it)
 local function job_keep(J, ttl)
-  if J.key then redis.call('EXPIRE', k_idempotency(J.key), math.max(ttl, conf_number('key_ttl', 86400))) end
+  if key_own(J) then redis.call('EXPIRE', k_idempotency(J.key), math.max(ttl, conf_number('key_ttl', 86400))) end
   if ttl <= 0 then return end
   redis.call('EXPIRE', k_job(J.id), ttl)
   redis.call('EXPIRE', k_message(J.id), ttl)
   redis.call('EXPIRE', k_evidence(J.id), ttl)
-  redis.call('EXPIRE', k_result(J.id), ttl)
-  if J.chain then redis.call('EXPIRE', k_chain(J.chain), ttl) end
+  -- a list of pages is made by its second page; sent again, its first page may find it there
+  if J.chain and (J.page ~= '1' or J.redrives) then redis.call('EXPIRE', k_chain(J.chain), ttl) end
 end
 
-local function job_note(id, evidence)
-  if evidence and evidence ~= '' then
-    redis.call('RPUSH', k_evidence(id), evidence)
-    redis.call('LTRIM', k_evidence(id), -40, -1)
-    -- what is noted after the end goes with the job
-    local left = redis.call('PTTL', k_job(id))
-    if left > 0 then redis.call('PEXPIRE', k_evidence(id), left) end
-  end
+local function job_note(J, evidence)
+  if not evidence or evidence == '' then return end
+  if redis.call('RPUSH', k_evidence(J.id), evidence) > 40 then redis.call('LTRIM', k_evidence(J.id), -40, -1) end
+  if J.state == 'running' or J.state == 'waiting' then return end
+  -- what is noted after the end goes with the job
+  local left = redis.call('PTTL', k_job(J.id))
+  if left > 0 then redis.call('PEXPIRE', k_evidence(J.id), left) end
 end
 
 local function job_end(J, state, now, ttl)
-  redis.call('HSET', k_job(J.id), 'state', state, 'ended', I(now))
-  redis.call('HDEL', k_job(J.id), 'lease')
+  redis.call('HSET', k_job(J.id), 'state', state, 'ended', I(now), unwritten(J))
+  redis.call('HDEL', k_job(J.id), 'lease', 'sending')
   count(state, 1)
   job_keep(J, ttl)
 end

@@ -26,9 +26,9 @@ local function lease_reclaim(lease, expiry, transit, now)
   if not info.id then return end
   local J = job_read(info.id)
   if not J or J.state ~= 'running' or J.lease ~= lease then return end
-  local crashes = redis.call('HINCRBY', k_job(J.id), 'crashes', 1)
-  redis.call('HSET', k_job(J.id), 'last', lease)
-  job_note(J.id, cjson.encode({event = 'crashed', worker = info.worker, lease = lease, at_us = I(now),
+  local crashes = (J.crashes or 0) + 1
+  job_set(J, 'crashes', I(crashes), 'last', lease)
+  job_note(J, cjson.encode({event = 'crashed', worker = info.worker, lease = lease, at_us = I(now),
     crashes = crashes, sending = J.sending == '1'}))
   if J.sending == '1' and J['repeat'] ~= '1' then
     job_bury(J, {class = 'outcome_unknown', code = 'worker_crashed', alert = true,
@@ -48,10 +48,9 @@ local function leases_reclaim(now, transit)
 end
 
 -- what a worker needs to know of a job it has been given
-local function lease_card(lease, info)
-  local J = job_read(info.id)
+local function lease_card(lease, info, J)
   local message = redis.call('GET', k_message(info.id))
-  if not J or not message then return nil end
+  if not message then return nil end
   return {lease, info.id, message, cjson.encode({account = info.acct, operation = info.op, group = info.group,
     priority = info.p, attempts = tonumber(J.attempts or 0), crashes = tonumber(J.crashes or 0),
     dl = J.dl, taken = I(info.at), created = J.created, chain = J.chain, probe = info.probe})}

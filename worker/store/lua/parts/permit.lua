@@ -71,6 +71,9 @@ local function lease_drop(lease, info, now)
   if info.op then lane_landed(info.acct .. '|' .. info.op, info.group, now) end
 end
 
+-- Has any budget been refused lately? Nearly always no, which saves asking for one of them.
+local function refusals_any() return redis.call('EXISTS', k_refusals()) == 1 end
+
 -- longest wait a refusal may ask for: its longest window and a tenth more; an hour where no window is known
 local function longest_wait(group)
   local longest = 0
@@ -84,6 +87,7 @@ end
 -- budget closed by a refusal. close = {windows = {short names} or nil, after = µs or nil, jitter = 0..1,
 -- base, cap = µs}. Without a hint the wait doubles, once per generation of calls. Returns the wait in µs.
 local function budget_close(group, info, close, now)
+  redis.call('HSET', k_refusals(), '?' .. group, I(now))     -- until refusals_over
   local wait = close.after
   if not wait then
     local r = redis.call('HGET', k_refusals(), group)

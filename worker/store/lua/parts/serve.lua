@@ -1,4 +1,5 @@
 --!include lease
+--!include trouble
 -- Hands out jobs of one budget: hold, permits, lanes in turn, jobs in line.
 
 -- 'open' | 'probe', scope | 'shut' (its gate is set)
@@ -22,8 +23,8 @@ local function serve_hold(group, p, now)
 end
 
 local function lane_cap(lane)
-  local own = redis.call('HGET', k_conf(), 'cap:' .. lane) or redis.call('HGET', k_conf(), 'cap:' .. string.match(lane, '[^|]*$'))
-  own = own or redis.call('HGET', k_conf(), 'lane_cap')
+  local caps = redis.call('HMGET', k_conf(), 'cap:' .. lane, 'cap:' .. string.match(lane, '[^|]*$'), 'lane_cap')
+  local own = caps[1] or caps[2] or caps[3]
   if own then return tonumber(own) end
   return math.max(1, math.floor(tonumber(redis.call('HGET', k_meta(), 'fleet') or 2) / 2))
 end
@@ -43,7 +44,18 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
     redis.call('ZREM', k_group(group, p), lane)
     return 0
   end
-  local room = lane_cap(lane) - tonumber(redis.call('HGET', k_flying(), lane) or 0)
+  local cap = lane_cap(lane)
+  local trouble = trouble_read(lane)
+  if trouble and trouble.cap > 0 then
+    if trouble.till > now then
+      for q = 0, 2 do
+        if redis.call('ZSCORE', k_group(group, q), lane) then redis.call('ZADD', k_group(group, q), I(trouble.till), lane) end
+      end
+      return 0
+    end
+    if trouble.cap >= cap then trouble_over(lane, now) else cap = trouble.cap end
+  end
+  local room = cap - tonumber(redis.call('HGET', k_flying(), lane) or 0)
   if room <= 0 then
     redis.call('SADD', k_capped(), lane)
     for q = 0, 2 do redis.call('ZREM', k_group(group, q), lane) end
@@ -62,7 +74,7 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
       J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
       local lease = ctx.nonce .. '.' .. I(#out + 1)
       local info = lease_make(lease, J, windows, ctx.worker, now + ctx.lease_us, ctx.probe, now)
-      out[#out + 1] = lease_card(lease, info) or {lease, id, '', '{}'}
+      out[#out + 1] = lease_card(lease, info, J) or {lease, id, '', '{}'}
       ctx.given[#ctx.given + 1] = lease
       given = given + 1
     end

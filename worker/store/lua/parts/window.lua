@@ -11,7 +11,7 @@
 
 local SLOTS = 1442
 local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
-  'shut', 'rv', 'rn', 'urg', 'rb', 'rn2', 'kept'}
+  'shut', 'kept', 'rv'}
 
 local function ring_read(w, from, n)
   local slot = from % SLOTS
@@ -31,7 +31,7 @@ local function ring_next(s, i)
   if not at then return nil end
   local b = math.floor((at - 1) / 4)
   local c1, c2, c3, c4 = string.byte(s, b * 4 + 1, b * 4 + 4)
-  return b + 1, c1 + c2 * 256 + c3 * 65536 + c4 * 16777216
+  return b + 1, c4 + c3 * 256 + c2 * 65536 + c1 * 16777216
 end
 
 local function ring_write(w, from, s)
@@ -44,14 +44,22 @@ end
 local function ring_add(w, at)
   local bucket = math.floor(at / w.bw)
   if bucket < w.first then return end
-  local _, have = ring_next(ring_read(w, bucket, 1), 1)
-  ring_write(w, bucket, struct.pack('<I4', (have or 0) + 1))
+  redis.call('BITFIELD', k_ring(w.name), 'INCRBY', 'u32', '#' .. I(bucket % SLOTS), 1)
   w.tot = w.tot + 1
 end
 
+local SAVED = {'tot', 'inf', 'late', 'taken', 'first', 'fgn'}
+
 local function window_save(w)
-  redis.call('HSET', k_window(w.name), 'tot', I(w.tot), 'inf', I(w.inf), 'late', I(w.late), 'taken', I(w.taken),
-    'first', I(w.first), 'fgn', I(w.fgn))
+  local words = {}
+  for _, field in ipairs(SAVED) do
+    if w[field] ~= w.was[field] then
+      words[#words + 1] = field
+      words[#words + 1] = I(w[field])
+      w.was[field] = w[field]
+    end
+  end
+  if #words > 0 then redis.call('HSET', k_window(w.name), unpack(words)) end
 end
 
 -- forgets the buckets that have left the window
@@ -105,6 +113,7 @@ local function window_load(name, now)
   if not v[1] then return nil end
   local w = {name = name}
   for i, field in ipairs(W_FIELDS) do w[field] = tonumber(v[i] or 0) end
+  w.was = {tot = w.tot, inf = w.inf, late = w.late, taken = w.taken, first = w.first, fgn = w.fgn}
   w.bw = math.ceil(w.len / 1440)
   if w.fgn > 0 and w.fgn_till <= now then w.fgn = 0 end
   window_roll(w, now)
@@ -147,7 +156,9 @@ end
 
 -- permits kept back from priority p (1 normal, 2 bulk) while urgent demand is recent; one always stays open
 local function window_reserve(w, p, now)
-  if p == 0 or w.len < 60000000 or w.urg == 0 or w.urg < now - 10 * w.len then return 0 end
-  local share = p == 2 and w.rb or w.rn2
+  if p == 0 or w.len < 60000000 then return 0 end
+  local v = redis.call('HMGET', k_window(w.name), 'urg', p == 2 and 'rb' or 'rn2')
+  local urgent, share = tonumber(v[1] or 0), tonumber(v[2] or 0)
+  if urgent == 0 or urgent < now - 10 * w.len then return 0 end
   return math.max(0, math.min(math.ceil(w.lim * share / 1000), w.lim - 1))
 end

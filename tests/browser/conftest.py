@@ -1,0 +1,55 @@
+"""What the browser's tests share: one Chromium, and one console with something to see on every page."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.browser.chromium import Chromium, Missing
+from tests.integration.console_seat import Seat
+from worker.store.embedded import EmbeddedServer
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A console and some of what is in it."""
+
+    seat: Seat
+    letter: str
+    careful: str
+    waits: str
+
+    @property
+    def problem(self) -> str:
+        return self.seat.parts.jobs.read(self.letter).problem
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Every kind of page, by a name for its picture."""
+        return {
+            "overview": "/", "problems": "/problems", "problem": f"/problems/{self.problem}",
+            "letters": "/dead-letters", "letter": f"/dead-letters/{self.letter}",
+            "careful": f"/dead-letters/{self.careful}", "plan": "/dead-letters/plan?verb=redrive",
+            "jobs": "/jobs", "job": f"/jobs/{self.waits}", "lanes": "/lanes", "workers": "/workers", "audit": "/audit",
+            "empty": "/dead-letters?class=never", "mistake": "/dead-letters?since=x", "missing": "/jobs/0-none",
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """Skips in one line where no browser can be had, unless BROWSER_TESTS=required says that there must be one."""
+    try:
+        browser = Chromium()
+    except Missing as missing:
+        if os.environ.get("BROWSER_TESTS") == "required":
+            pytest.fail(f"no browser: {missing}")
+        pytest.skip(f"no browser: {missing}")
+    with browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def scene(store_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with Seat(store_server.url, tmp_path_factory.mktemp("console")) as seat:
+        yield Scene(seat, seat.not_found(), seat.unknown(), seat.waiting())

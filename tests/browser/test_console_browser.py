@@ -1,0 +1,133 @@
+"""The console in a real browser, in full: every page on a desk and a phone, by light and in the dark; without scripts;
+by keyboard; while it looks again by itself.
+"""
+
+import pytest
+
+from tests.browser.chromium import Chromium
+from tests.browser.conftest import Scene
+
+pytestmark = pytest.mark.slow
+LOOKED_AGAIN = "await page.waitForFunction((said) => document.body.innerText.includes(said), given.said)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_every_page_is_readable_for_everybody(chromium: Chromium, scene: Scene, size: str, scheme: str) -> None:
+    chromium.open(scene.seat.base, size, scheme)
+    for name, path in scene.pages.items():
+        chromium.go(path)
+        chromium.shot(f"{name}-{size}-{scheme}")
+        assert chromium.violations() == [], name
+        beyond = chromium.run("return page.evaluate(() => document.documentElement.scrollWidth - innerWidth)")
+        assert beyond <= 0, f"{name} is wider than the screen"
+    noted = chromium.noted()
+    assert noted.foreign == []
+    assert [said for said in noted.complaints if "Failed to load resource" not in said] == []
+
+
+def test_reading_and_sending_again_need_no_scripts(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base, scripts=False)
+    letter = scene.seat.not_found()
+    for path in scene.pages.values():
+        assert chromium.go(path) in (200, 400, 404)
+    chromium.go("/dead-letters?class=not_found")
+    chromium.run("await page.locator(`a[href$='${given.letter}']`).first().click()", letter=letter)
+    assert "What can safely be done" in chromium.text()
+    chromium.run("await page.getByLabel('Reason').fill('by hand')")
+    chromium.run("await page.getByRole('button', {name: 'Set aside'}).click()")
+    assert "It was set aside" in chromium.text()
+    assert scene.seat.parts.jobs.read(letter).discarded
+    chromium.go("/dead-letters/plan?verb=restore&pile=discarded")
+    chromium.run("await page.getByLabel('Reason').fill('all of them')")
+    chromium.run("await page.getByRole('button', {name: 'Take back'}).click()")
+    assert "taken back" in chromium.text()
+    assert not scene.seat.parts.jobs.read(letter).discarded
+
+
+def test_a_long_run_goes_on_by_itself(chromium: Chromium, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.console.acting.STEP_S", -1.0)
+    letters = [scene.seat.not_found() for _ in range(4)]
+    chromium.open(scene.seat.base)
+    chromium.go(f"/dead-letters/plan?verb=discard&problem={scene.problem}")
+    chromium.run("await page.getByLabel('Reason').fill('bit by bit')")
+    chromium.run("await page.getByRole('button', {name: 'Set aside'}).click()")
+    scene.seat.bench.until(lambda: all(scene.seat.parts.jobs.read(one).discarded for one in letters), "the run")
+    chromium.run("await page.getByRole('link', {name: 'Back to the letters'}).waitFor()")
+    assert "set aside" in chromium.text()
+    for one in letters:
+        scene.seat.post(f"/dead-letters/{one}/restore", {"reason": "for the next test"})
+    scene.seat.post(f"/dead-letters/{scene.letter}/restore", {"reason": "for the next test"})
+
+
+def test_a_page_looks_again_by_itself_but_not_under_the_pointer(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/")
+    scope = "account:stellantis:fleet-2"
+    scene.seat.parts.holds.hold(scope, "somebody", "seen without loading")
+    chromium.run(LOOKED_AGAIN, said="seen without loading")
+    chromium.run("await page.locator('.tiles a').first().hover()")
+    before = chromium.run("return page.getAttribute('#live', 'data-now')")
+    scene.seat.parts.holds.release(scope, "somebody", "")
+    chromium.run("await page.waitForTimeout(9000)")
+    assert chromium.run("return page.getAttribute('#live', 'data-now')") == before, "it rests under the pointer"
+    chromium.run("await page.mouse.move(5, 700)")
+    chromium.run("await page.waitForFunction(() => !document.body.innerText.includes('seen without loading'))")
+    chromium.run("await page.locator('#flow canvas').waitFor()")
+    assert chromium.noted().complaints == []
+
+
+def test_a_page_says_when_it_hears_nothing(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/workers")
+    chromium.run("await context.setOffline(true)")
+    chromium.run(LOOKED_AGAIN, said="No answer since")
+    chromium.run("await context.setOffline(false)")
+    chromium.run("await page.waitForFunction(() => document.getElementById('stale').hidden)")
+    assert "No answer since" not in chromium.text()
+
+
+def test_everything_is_reached_by_keyboard(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/")
+    focused = "return page.evaluate(() => (document.activeElement.textContent || '').trim())"
+    chromium.run("await page.keyboard.press('Tab')")
+    assert chromium.run(focused) == "Skip to the page"
+    chromium.run("await page.keyboard.press('g'); await page.keyboard.press('p'); await page.waitForURL('**/problems')")
+    chromium.run("await page.keyboard.press('j'); await page.keyboard.press('Enter')")
+    chromium.run("await page.waitForURL('**/problems/*')")
+    chromium.run("await page.keyboard.press('g'); await page.keyboard.press('d')")
+    chromium.run("await page.waitForURL('**/dead-letters')")
+    chromium.run("await page.keyboard.press('/')")
+    assert chromium.run("return page.evaluate(() => document.activeElement.name)") == "account"
+    seen = chromium.run(
+        """
+        const names = new Set();
+        for (let i = 0; i < 60; i += 1) {
+          await page.keyboard.press('Tab');
+          names.add(await page.evaluate(() => {
+            const shown = getComputedStyle(document.activeElement);
+            return document.activeElement === document.body || shown.outlineStyle !== 'none';
+          }));
+        }
+        return [...names];
+        """
+    )
+    assert seen == [True], "whatever has the focus shows it"
+
+
+def test_a_script_in_a_record_does_not_run(chromium: Chromium, scene: Scene) -> None:
+    letter = scene.seat.not_found()
+    store, key = scene.seat.bench.store, scene.seat.bench.key
+    store.hset(key("job", letter), "why", '<img src=x onerror="window.hit=1"><script>window.hit=1</script>')
+    chromium.open(scene.seat.base)
+    for path in (f"/dead-letters/{letter}", "/dead-letters"):
+        chromium.go(path)
+        assert chromium.run("return page.evaluate(() => window.hit)") is None
+        assert "<script>window.hit=1</script>" in chromium.text()
+    # And if a mistake of ours let one through, the page's policy would not run it.
+    chromium.run(
+        "await page.evaluate(() => { const own = document.createElement('script'); own.textContent = 'window.hit=1'; "
+        "document.body.append(own); })"
+    )
+    assert chromium.run("return page.evaluate(() => window.hit)") is None

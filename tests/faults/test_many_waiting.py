@@ -1,0 +1,88 @@
+"""What waits costs a worker nothing, and does not stand in the way of what is urgent."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conservation import assert_conserved
+from tests.faults.fleet import Fleet, Process
+from tests.faults.proxy import Proxy
+from tests.faults.stage import CAR, STATUS, Stage, until
+from tests.faults.stages import MakeStage
+from worker.sandbox.options import SUBSCRIPTIONS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+FEW, MANY, AT_ONCE = 1_000, 100_000, 1_000
+WATCHED_S = 8.0
+
+
+def enqueue(stage: Stage, count: int, **more: object) -> None:
+    for start in range(0, count, AT_ONCE):
+        stage.enqueue(STATUS, min(AT_ONCE, count - start), **more)
+
+
+def resident(worker: Process) -> int:
+    """Bytes of memory of the process that runs jobs."""
+    status = Path(f"/proc/{worker.child}/status").read_text(encoding="ascii")
+    [kilobytes] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
+    return kilobytes * 1024
+
+
+@pytest.mark.parametrize("why", ["held", "used up"])
+def test_a_worker_needs_no_more_memory_and_asks_no_more_often_when_100000_jobs_wait(
+    make_stage: MakeStage, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {"limit_per_day": 1} if why == "used up" else {}
+    stage = make_stage(quick=False, apis_options={"subscriptions": [{**one, **limits} for one in SUBSCRIPTIONS]})
+    if why == "held":
+        stage.desk._scripts("hold", {"scope": f"account:{CAR}", "by": "test", "reason": "quiet"})
+    with Proxy(stage.store.url) as proxy, Fleet(stage.env, stage.folder) as fleet:
+        [worker] = fleet.start(1, PACELINE_REDIS_URL=proxy.url)
+        enqueue(stage, FEW, deadline_s=86_400)
+        time.sleep(WATCHED_S)
+        few = resident(worker)
+        enqueue(stage, MANY - FEW, deadline_s=86_400)
+        time.sleep(1)
+        before, began = proxy.counts(), time.monotonic()
+        time.sleep(WATCHED_S)
+        rate = (proxy.counts() - before).total() / (time.monotonic() - began)
+        many = resident(worker)
+    with capsys.disabled():
+        print(
+            f"\n  {why}: {few / 1e6:.1f} MB with {FEW} jobs waiting, {many / 1e6:.1f} MB with {MANY}; {rate:.2f} asks a s"
+        )
+    assert many < 1.05 * few
+    assert rate <= 2.0
+    stage.assert_within_limits()
+
+
+def test_no_bulk_call_is_taken_before_an_urgent_one_that_waits_however_many_there_are(
+    make_stage: MakeStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = make_stage(quick=False)
+    enqueue(stage, 10_000, priority="bulk", deadline_s=3_600)
+    with Fleet(stage.env, stage.folder) as fleet:
+        fleet.start(2)
+        until(lambda: stage.apis.count() > 150, 30)
+        most = 0
+        for _ in range(10):
+            seen = len(stage.apis.log(limit=1_000_000))
+            [urgent] = stage.enqueue(STATUS, priority="urgent")
+            until(lambda job=urgent: stage.arrivals(job) == 1, 30)  # type: ignore[misc]
+            between = []
+            for arrival in stage.apis.log(since=seen, limit=1_000_000):
+                if arrival["job"] == urgent:
+                    break
+                between.append(arrival["job"])
+            came, went = (int(stage.job(urgent)[name]) for name in ("created", "leased"))
+            assert [job for job in between if came < int(stage.job(job)["leased"]) < went] == []
+            most = max(most, len(between))
+    with capsys.disabled():
+        print(
+            f"\n  at most {most} bulk calls, all taken before, arrived between an urgent job's coming and its arrival"
+        )
+    assert most <= 16 + 2  # the threads of the fleet, and what was on its way in
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)

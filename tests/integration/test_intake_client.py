@@ -1,0 +1,108 @@
+"""The client that other services copy: it works against a real web process, and carries nothing else with it."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.integration.fate_bench import Bench
+from tests.integration.fate_web import listening
+from tests.integration.intake import READ, STOP, Web
+from worker.accept.intake import paceline_client
+from worker.accept.intake.paceline_client import AsyncClient, Client, Failed, PacelineRefused
+from worker.sandbox.server import Sandbox
+from worker.store.embedded import EmbeddedServer
+
+OPERATION, ACCOUNT, PARAMS = READ["operation"], READ["account"], READ["params"]
+
+
+@pytest.fixture
+def bench(redis_url: str, store: "redis.Redis[bytes]", sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
+    with listening() as (url, serve), Bench(redis_url, sandbox, tmp_path, idle=True, PUBLIC_URL=url) as made:
+        serve(made)
+        yield made
+
+
+@pytest.fixture
+def client(bench: Bench) -> Client:
+    return Client(str(bench.settings.public_url))
+
+
+def test_a_service_asks_waits_and_gets_its_result(bench: Bench, client: Client) -> None:
+    bench.start()
+    asked = [
+        client.enqueue(str(OPERATION), str(ACCOUNT), PARAMS, key='of "my" own', priority="urgent", deadline_s=60)
+        for _ in range(2)
+    ]
+    job = asked[0]
+    assert asked[1] == job
+    assert isinstance(client.wait(job), dict)
+    assert client.job(job)["state"] == "done"
+
+
+def test_a_call_that_ended_badly_is_raised_with_all_that_is_known(bench: Bench, client: Client) -> None:
+    bench.fault(str(OPERATION), "status", status=400)
+    bench.start()
+    with pytest.raises(Failed, match="invalid_request") as caught:
+        client.wait(client.enqueue(str(OPERATION), str(ACCOUNT), PARAMS))
+    assert caught.value.job["state"] == "dead"
+
+
+def test_what_is_refused_is_raised_with_the_problem(bench: Bench, client: Client) -> None:
+    with pytest.raises(PacelineRefused, match="vid") as caught:
+        client.enqueue(str(OPERATION), str(ACCOUNT), {"fid": "FLEET-1"})
+    assert (caught.value.status, caught.value.problem["type"]) == (422, "/v1/errors/refused")
+
+
+def test_what_has_not_ended_in_time_goes_on_and_can_be_cancelled(bench: Bench, client: Client) -> None:
+    job = client.enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
+    with pytest.raises(TimeoutError):
+        client.wait(job, 0.2)
+    assert client.cancel(job)["state"] == "cancelled"
+    with pytest.raises(Failed):
+        client.wait(job)
+
+
+def test_many_calls_and_their_answers(bench: Bench, client: Client) -> None:
+    answers = list(client.enqueue_many([READ, {"operation": "x"}, STOP], key="night"))
+    assert [answer["status"] for answer in answers] == [202, 422, 202]
+    assert [one["id"] for one in client.enqueue_many([READ], key="night")] == [answers[0]["id"]]
+    for answer in (answers[0], answers[2]):
+        client.cancel(answer["id"])
+
+
+def test_the_same_from_a_coroutine(bench: Bench) -> None:
+    bench.start()
+    client = AsyncClient(str(bench.settings.public_url))
+
+    async def story() -> list[str]:
+        jobs = await asyncio.gather(*(client.enqueue(str(OPERATION), str(ACCOUNT), PARAMS) for _ in range(5)))
+        await asyncio.gather(*(client.wait(job) for job in jobs))
+        answers = await client.enqueue_many([READ])
+        await client.wait(answers[0]["id"])
+        return [(await client.job(job))["state"] for job in jobs]
+
+    assert asyncio.run(story()) == ["done"] * 5
+
+
+def test_a_process_that_is_away_is_asked_again_until_it_is_back(store_server: EmbeddedServer, store: object) -> None:
+    web = Web(store_server.url)  # takes its time to begin to listen
+    try:
+        job = Client(f"http://127.0.0.1:{web.port}").enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
+        assert web.ask("GET", f"/v1/jobs/{job}").json["state"] == "waiting"
+    finally:
+        web.stop()
+    with pytest.raises(OSError):
+        Client(f"http://127.0.0.1:{web.port}", patience_s=0.2).enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
+
+
+def test_the_file_works_on_its_own(tmp_path: Path) -> None:
+    shutil.copy(str(paceline_client.__file__), tmp_path)
+    command = [sys.executable, "-S", "-c", "import paceline_client, sys; print('worker' in sys.modules)"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,208 @@
+"""Accept, over HTTP: who asks: keys, their roles and how often they may ask.
+
+Promise: a key has 256 random bits and is shown once; only its SHA-256 is kept, in settings or in the store, and
+compared in constant time. A key that is revoked is refused by every process within `FRESH_S`. While the store is away,
+the keys known last hold; a process that never read them serves nobody. Scope: keys; what a role may do is said by each
+route.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from settings.intake import ROLES, IntakeKey
+from worker.errors import NotFound
+from worker.store.partition import Partition
+
+FRESH_S = 2.0
+MARK = "pace_"
+"""So that a key is known for one wherever it turns up."""
+
+
+class Pace:
+    """At most `per_minute` requests in a minute, in bursts too; of this process alone."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_s = per_minute / 60
+        self._most = float(per_minute)
+        self._left = self._most
+        self._at = time.monotonic()
+
+    def take(self) -> float:
+        """Takes one; else the seconds until there is one again."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._at) * self._per_s)
+        self._at = now
+        if self._left < 1:
+            return (1 - self._left) / self._per_s
+        self._left -= 1
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever asks. Idempotency keys belong to `name`; a caller without one is this machine."""
+
+    name: str | None
+    roles: frozenset[str]
+    pace: Pace | None = None
+
+    def may(self, *roles: str) -> bool:
+        """Whether one of the roles is theirs. An admin has all."""
+        return "admin" in self.roles or not self.roles.isdisjoint(roles)
+
+
+THIS_MACHINE = Caller(None, frozenset(ROLES))
+
+
+@dataclass(frozen=True, slots=True)
+class CallerKey:
+    """A key as it is kept: its digest, never itself."""
+
+    id: str
+    name: str
+    sha256: str
+    roles: tuple[str, ...]
+    per_minute: int | None
+    created: str
+    by: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For people: without the digest."""
+        return {
+            "id": self.id, "name": self.name, "roles": list(self.roles), "per_minute": self.per_minute,
+            "created": self.created or None, "by": self.by,
+        }  # fmt: skip
+
+
+def new_key() -> tuple[str, str]:
+    """A key, and its digest."""
+    key = MARK + secrets.token_urlsafe(32)
+    return key, digest_of(key)
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+class KeyRing:
+    """The keys that the store keeps."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+
+    def create(self, name: str, roles: Iterable[str], per_minute: int | None, by: str) -> tuple[CallerKey, str]:
+        """Makes and keeps a key; what is kept of it, and the key itself."""
+        key, digest = new_key()
+        made = CallerKey(secrets.token_hex(4), name, digest, tuple(roles), per_minute, _now(), by)
+        record = {"sha256": digest, "name": name, "roles": list(made.roles), "per_minute": per_minute}
+        self._partition.one(
+            "hset", self._partition.key("callers"), made.id, json.dumps(record | {"created": made.created, "by": by})
+        )
+        self._partition.audit("key created", by, "", id=made.id, name=name, roles=list(made.roles))
+        return made, key
+
+    def all(self) -> list[CallerKey]:
+        """By name, then by age."""
+        found = self._partition.one("hgetall", self._partition.key("callers"))
+        keys = [made for one, text in found.items() if (made := _read(one, text)) is not None]
+        return sorted(keys, key=lambda key: (key.name, key.created))
+
+    def revoke(self, word: str, by: str, reason: str) -> list[CallerKey]:
+        """Forgets the key of that id, or all keys of that name. Raises `NotFound`."""
+        gone = [key for key in self.all() if word in (key.id, key.name)]
+        if not gone:
+            raise NotFound(f"no key {word[:40]!r} is in the store; `keys list` shows them all.")
+        self._partition.one("hdel", self._partition.key("callers"), *(key.id for key in gone))
+        for key in gone:
+            self._partition.audit("key revoked", by, reason, id=key.id, name=key.name)
+        return gone
+
+
+@dataclass
+class Callers:
+    """Everybody who has a key, as this process knows them. `refresh` asks the store and is for a thread."""
+
+    settings: tuple[IntakeKey, ...]
+    ring: KeyRing
+    _known: tuple[tuple[str, Caller], ...] | None = None
+    _read_at: float = 0.0
+    _paces: dict[str, Pace] = field(default_factory=dict)
+
+    @property
+    def stale(self) -> bool:
+        return self._known is None or time.monotonic() - self._read_at > FRESH_S
+
+    @property
+    def known(self) -> bool:
+        """Whether the store has been read at all."""
+        return self._known is not None
+
+    @property
+    def none(self) -> bool:
+        return not self._known
+
+    @property
+    def names(self) -> list[str]:
+        """Whoever has a key."""
+        return sorted({caller.name for _, caller in self._known or () if caller.name})
+
+    def refresh(self) -> None:
+        """Reads the keys anew; without an answer what was known stays."""
+        self._read_at = time.monotonic()
+        try:
+            kept = self.ring.all()
+        except redis.RedisError:
+            return
+        given: list[tuple[str, str, tuple[str, ...], int | None]]
+        given = [(key.sha256, key.name, key.roles, key.per_minute) for key in self.settings]
+        given += [(key.sha256, key.name, key.roles, key.per_minute) for key in kept]
+        self._known = tuple(
+            (digest, Caller(name, frozenset(roles), self._pace(digest, per_minute)))
+            for digest, name, roles, per_minute in given
+        )
+
+    def find(self, key: str) -> Caller | None:
+        """Whose key it is. Every known one is compared, whichever it is."""
+        digest = digest_of(key)
+        return self.holder(lambda known: hmac.compare_digest(known, digest))
+
+    def holder(self, proved: Callable[[str], bool]) -> Caller | None:
+        """The owner of the key whose digest fits. Every digest is tried, whichever it is."""
+        found = None
+        for digest, caller in self._known or ():
+            if proved(digest):
+                found = caller
+        return found
+
+    def _pace(self, digest: str, per_minute: int | None) -> Pace | None:
+        if per_minute is None:
+            return None
+        name = f"{digest}/{per_minute}"
+        return self._paces.setdefault(name, Pace(per_minute))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read(key_id: str, text: str) -> CallerKey | None:
+    """A record from the store; one that cannot be read opens nothing."""
+    try:
+        record = json.loads(text)
+        return CallerKey(
+            key_id, str(record["name"]), str(record["sha256"]), tuple(str(role) for role in record["roles"]),
+            record.get("per_minute"), str(record.get("created", "")), str(record.get("by", "")),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError):
+        return None

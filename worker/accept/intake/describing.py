@@ -1,0 +1,213 @@
+"""Accept, over HTTP: the OpenAPI 3.1 document of this process, generated from the catalogue and the table of routes.
+
+Promise: it is served at `/openapi.json` and committed beside this module; a test compares the two, and another one
+calls every address as the document says. Scope: description. The door for results of commands is described by OCPI.
+"""
+
+from __future__ import annotations
+
+from worker import VERSION
+from worker.accept.intake.bodies import LINES
+from worker.accept.intake.filtering import CURSOR, LONGEST, MOST, USUAL
+from worker.accept.intake.listing import LANES, LETTERS, PILES, PROBLEMS
+from worker.accept.intake.schemas import COUNT, TEXT, Schema, components, ref
+from worker.accept.intake.trouble import KINDS, PROBLEM
+from worker.accept.operation import operations
+
+MOMENT: Schema = {
+    "anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}[smhd]$"}, {"type": "string", "format": "date-time"}]
+}
+SWITCH: Schema = {"type": "string", "enum": ["false", "true"], "default": "false"}
+FILTERS: dict[str, tuple[str, Schema]] = {
+    "account": ("Only of this account.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "operation": ("Only of this operation.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "class": ("Only of this error class.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "problem": ("Only of this problem.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "pile": ("Which letters.", {"type": "string", "enum": list(PILES), "default": PILES[0]}),
+    "since": ("Not before: a time, or a length such as 2h.", MOMENT),
+    "until": ("Not after: a time, or a length such as 2h.", MOMENT),
+    "busy": ("Only lanes in which something waits, runs or is held.", SWITCH),
+    "resolved": ("Also problems without a letter left.", SWITCH),
+    "limit": ("How many on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+    "cursor": ("Where the page before ended, as its `next` gives it.", {"type": "string", "pattern": f"^{CURSOR}$"}),
+    "wait": ("Seconds to wait for the end, up to a bound of the settings.", {"type": "number", "minimum": 0}),
+    "evidence": ("Also parameters and evidence, masked; needs the role view.", SWITCH),
+}
+NONE_NEEDED: list[Schema] = []
+JSON = "application/json"
+
+
+def document(require_key: str = "unrepeatable") -> Schema:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Paceline",
+            "version": VERSION,
+            "summary": "Queued, exactly paced requests to an OCPI hub and the Stellantis connected-car API.",
+            "description": "Calls are accepted, queued and sent when every limit allows it. Without any key only "
+            "callers on this machine are served; afterwards everybody sends a bearer key with the role each address "
+            "names.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": _paths(require_key),
+        "components": {
+            "schemas": components(operations.values()),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "Made by `python -m worker keys create`."}
+            },
+        },
+    }
+
+
+def _paths(require_key: str) -> Schema:
+    health = {"200": _json("It is well.", ref("health"))}
+    return {
+        "/v1/jobs": {"post": _post(require_key)},
+        "/v1/jobs/{job_id}": {
+            "parameters": [_place("job_id", "As it was given when the job was accepted.")],
+            "get": _read(
+                "job", "A job; with `wait`, when it has ended or the time is over.", "read_job", ("wait", "evidence"),
+                {"304": _tag("It has not changed."), **_troubles(404)},
+                [_header("If-None-Match", "The tag that the caller has.", TEXT)],
+                {"ETag": {"schema": TEXT}},
+            ),
+            "delete": _cancel("cancel_job"),
+        },
+        "/v1/jobs/{job_id}/cancel": {
+            "parameters": [_place("job_id", "As it was given when the job was accepted.")],
+            "post": _cancel("cancel_job_too"),
+        },
+        "/v1/operations": {"get": _read("operation_page", "What can be asked for, with schemas.", "list_operations")},
+        "/v1/operations/{name}": {
+            "parameters": [_place("name", "Such as hub.start_session.")],
+            "get": _read("operation", "One operation.", "read_operation", (), _troubles(404)),
+        },
+        "/v1/lanes": {"get": _read("lane_page", "Lanes and their budgets.", "list_lanes", LANES)},
+        "/v1/problems": {
+            "get": _read("problem_group_page", "Dead letters by cause.", "list_problems", PROBLEMS)
+        },
+        "/v1/dead-letters": {"get": _read("letter_page", "Dead letters, last died first.", "list_letters", LETTERS)},
+        "/v1/errors/{name}": {
+            "parameters": [_place("name", "The last part of a problem's type.", {"enum": list(KINDS)})],
+            "get": _read("error_kind", "What a type of problem means.", "read_error", (), _troubles(404)),
+        },
+        "/healthz": {"get": _open("This process answers.", "healthz", health)},
+        "/readyz": {
+            "get": _open(
+                "The store answers. Figures are told to who may look.", "readyz",
+                health | {"503": _json("The store does not answer.", ref("health"))},
+            )
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "Numbers in the text format of Prometheus.",
+                "responses": {"200": {"description": "All, now.", "content": {"text/plain": {"schema": TEXT}}}}
+                | _troubles(401, 403, 429, 503),
+            }
+        },
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document.",
+                "responses": {"200": _json("OpenAPI 3.1.", {"type": "object"})} | _troubles(401, 403, 429, 503),
+            }
+        },
+    }  # fmt: skip
+
+
+def _post(require_key: str) -> Schema:
+    needed = {
+        "always": "needed", "never": "not needed", "unrepeatable": "needed for calls that must not be repeated"
+    }[require_key]  # fmt: skip
+    key = _header(
+        "Idempotency-Key",
+        f"The same key with the same content is the same job; {needed}. Bare, or as a quoted string.",
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r'^([!#-~][!-~]*( [!-~]+)*|"[ !#-\[\]-~]+")$'},
+    )
+    return {
+        "operationId": "post_job",
+        "summary": "Ask for a call, or for many.",
+        "description": "As JSON: one call, answered with 202 when it is stored. As JSON lines: many, each line a call, "
+        "answered line by line with `{line, status, id, location, …}` or `{line, status, error}`; with an "
+        "Idempotency-Key, a line without one of its own has `<key>:<line number>`.",
+        "parameters": [
+            key | {"required": require_key == "always"},
+            _header("traceparent", "W3C Trace Context: the call is sent in this trace. What is none is ignored.", TEXT),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": ref("call")}} | {kind: {"schema": TEXT} for kind in LINES},
+        },
+        "responses": {
+            "200": {
+                "description": "Of many calls: what became of each line.",
+                "content": {kind: {"schema": TEXT} for kind in LINES},
+            },
+            "202": {
+                **_json("It is stored.", ref("accepted")),
+                "headers": {
+                    "Location": {"schema": TEXT, "description": "The job."},
+                    "Retry-After": {"schema": COUNT, "description": "Seconds until looking again is worth while."},
+                    "Idempotency-Replayed": {"schema": TEXT, "description": "There when the job was there already."},
+                },
+                "links": {"job": {"operationId": "read_job", "parameters": {"job_id": "$response.body#/id"}}},
+            },
+            **_troubles(400, 401, 403, 413, 415, 422, 429, 503),
+        },
+    }
+
+
+def _read(
+    schema: str, words: str, name: str, filters: tuple[str, ...] = (), more: Schema | None = None,
+    parameters: list[Schema] | None = None, headers: Schema | None = None,
+) -> Schema:  # fmt: skip
+    good = _json(words, ref(schema)) | ({"headers": headers} if headers else {})
+    return {
+        "operationId": name,
+        "summary": words,
+        "parameters": [_filter(one) for one in filters] + (parameters or []),
+        "responses": {"200": good} | (more or {}) | _troubles(400, 401, 403, 429, 503),
+    }
+
+
+def _cancel(name: str) -> Schema:
+    words = "Cancel what still waits of a call."
+    return _read("job", words, name, (), _troubles(404, 409))
+
+
+def _open(words: str, name: str, responses: Schema) -> Schema:
+    return {"operationId": name, "summary": words, "security": NONE_NEEDED, "responses": responses}
+
+
+def _filter(name: str) -> Schema:
+    words, schema = FILTERS[name]
+    return {"name": name, "in": "query", "description": words, "schema": schema}
+
+
+def _header(name: str, words: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "header", "description": words, "schema": schema}
+
+
+def _place(name: str, words: str, schema: Schema | None = None) -> Schema:
+    shape = {"type": "string", **(schema or {})}
+    return {"name": name, "in": "path", "required": True, "description": words, "schema": shape}
+
+
+def _json(words: str, schema: Schema) -> Schema:
+    return {"description": words, "content": {JSON: {"schema": schema}}}
+
+
+def _tag(words: str) -> Schema:
+    return {"description": words, "headers": {"ETag": {"schema": TEXT}}}
+
+
+def _troubles(*statuses: int) -> Schema:
+    """The kinds of problem with these statuses."""
+    found: Schema = {}
+    for status in statuses:
+        titles = [f"{name}: {kind.title}." for name, kind in KINDS.items() if kind.status == status]
+        found[str(status)] = {"description": " ".join(titles), "content": {PROBLEM: {"schema": ref("error")}}}
+    return found

@@ -1,0 +1,132 @@
+"""Accept, over HTTP: who is let in, before any route is looked for.
+
+Promise: closed by default. Without any key only peers on this machine are served, by the socket's own address (a header
+never counts in anybody's favour, and a request that says it was forwarded, or asks for another host, is not taken for a
+local one). As soon as there is a key, everybody needs one. What is refused learns nothing about the routes behind.
+Scope: letting in; what a caller may do is the route's matter (`Caller.may`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Iterable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from worker.accept.intake.callers import THIS_MACHINE, Caller, Callers
+from worker.accept.intake.trouble import Trouble
+
+OPEN = ("/healthz", "/readyz")
+"""Served to everybody; `/readyz` tells its figures only to those who may look."""
+DOOR = "/v1/command-results/"
+"""Its own secrets guard it."""
+FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+LONGEST_KEY = 200
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Guard:
+    """Stands in front of the application and says who the caller is (`scope["caller"]`)."""
+
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+        self._app = app
+        self._callers = callers
+        self._reading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        try:
+            scope["caller"] = None if path.startswith(DOOR) else await self._admit(scope)
+        except Trouble as trouble:
+            if path not in OPEN:
+                await trouble.response()(scope, receive, send)
+                return
+            scope["caller"] = None
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> Caller:
+        """The caller, if there is one. Raises `Trouble`."""
+        callers = self._callers
+        if callers.stale:
+            async with self._reading:
+                if callers.stale:
+                    await run_in_threadpool(callers.refresh)
+        if not callers.known:
+            raise Trouble(
+                "unavailable",
+                "the store does not answer, so nobody's key can be checked; try again later.",
+                headers={"Retry-After": "5"},
+            )
+        caller = self._local(scope) if callers.none else self._bearer(scope["headers"])
+        wait_s = caller.pace.take() if caller.pace else 0.0
+        if wait_s > 0:
+            raise too_many(wait_s)
+        return caller
+
+    def _bearer(self, headers: Headers) -> Caller:
+        """The owner of the key in the one Authorization header."""
+        found = [value for name, value in headers if name == b"authorization"]
+        if len(found) == 1:
+            scheme, _, key = found[0].decode("latin-1").partition(" ")
+            key = key.strip()
+            if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY:
+                caller = self._callers.find(key)
+                if caller is not None:
+                    return caller
+        came = "none" if not found else "several" if len(found) > 1 else "one that is not known"
+        raise Trouble(
+            "unauthorized",
+            f"expected a key as `Authorization: Bearer <key>`, got {came}; `python -m worker keys create` makes one.",
+            headers={"WWW-Authenticate": 'Bearer realm="paceline"'},
+        )
+
+    def _local(self, scope: Scope) -> Caller:
+        """This machine, as long as there is no key."""
+        if not _is_this_machine((scope.get("client") or ("",))[0]):
+            raise Trouble("outside", "expected a caller on this machine, since no key exists yet, got another one; "
+                          "make a key on the server with `python -m worker keys create` and send it.")  # fmt: skip
+        given = dict(scope["headers"])
+        forwarded = next((name.decode() for name in FORWARDED if name in given), None)
+        if forwarded or given.get(b"sec-fetch-site", b"none") in (b"cross-site", b"same-site"):
+            raise Trouble(
+                "outside",
+                f"expected a caller on this machine, since no key exists yet, got a request with {forwarded} on it; "
+                "make a key with `python -m worker keys create` and send it."
+                if forwarded
+                else "expected a caller on this machine, since no key exists yet, got another site's page; make a key.",
+            )
+        if not _names_this_machine(given.get(b"host", b"").decode("latin-1")):
+            raise Trouble("outside", "expected localhost or a loopback address as Host, since no key exists yet, got "
+                          "another name; make a key with `python -m worker keys create` and send it.")  # fmt: skip
+        return THIS_MACHINE
+
+
+def too_many(wait_s: float) -> Trouble:
+    """This key has asked too often."""
+    seconds = max(1, math.ceil(wait_s))
+    return Trouble(
+        "too-many-requests",
+        f"expected fewer requests with this key, got one too many; wait {seconds} s.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def _is_this_machine(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
+
+
+def _names_this_machine(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    return name.lower() in ("localhost", "") or _is_this_machine(name.strip("[]"))

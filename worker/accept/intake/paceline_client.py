@@ -1,0 +1,178 @@
+"""Accept, over HTTP: a client for other services: one file to copy, with nothing but the standard library.
+
+    client = Client("https://paceline.example.com", key="pace_…")
+    job = client.enqueue("stellantis.b2b.get_vehicle_status", "stellantis:fleet-1", {"fid": "F", "vid": "V"}, key="k-1")
+    result = client.wait(job, timeout_s=60)
+
+Promise: a call is asked for again after a lost answer or a 503, always with its own idempotency key, so it is never
+queued twice; a wait ends with the result or with `Failed`, which has the problem. `AsyncClient` has the same methods as
+coroutines. Scope: asking and waiting; everything else is in `/openapi.json`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import random
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+POLL_S = 20.0
+QUICK_S = 1.0
+ENDED = ("done", "dead", "cancelled", "expired")
+Call = Mapping[str, Any]
+
+
+class PacelineRefused(Exception):
+    """Paceline did not accept the request. `problem` says what was expected and how to mend it (RFC 9457)."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem.get("detail") or f"HTTP {status}"))
+        self.status = status
+        self.problem = dict(problem)
+
+
+class Failed(Exception):
+    """The call ended without a result. `job` is all that Paceline tells of it."""
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        problem = job.get("problem") or {}
+        words = f"{problem.get('class', job['state'])}: {problem.get('message') or 'no message'}"
+        super().__init__(f"job {job['id']} is {job['state']} ({words})")
+        self.job = dict(job)
+
+
+class Client:
+    """Asks one Paceline. Safe to use from any thread; `patience_s` bounds how long it goes on asking for one thing."""
+
+    def __init__(self, url: str, key: str | None = None, *, patience_s: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+        self._patience_s = patience_s
+
+    def enqueue(
+        self,
+        operation: str,
+        account: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        priority: str | None = None,
+        deadline_s: float | None = None,
+    ) -> str:
+        """Asks for a call; the id of its job. Give a `key` of your own when you may ask for the same thing again."""
+        call = {"operation": operation, "account": account, "params": dict(params or {}), "body": body}
+        more = {"priority": priority, "deadline_s": deadline_s}
+        text = json.dumps(call | {name: value for name, value in more.items() if value is not None}).encode()
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{_quoted(key or uuid.uuid4().hex)}"'}
+        return str(json.loads(self._ask("POST", "/v1/jobs", text, headers))["id"])
+
+    def enqueue_many(self, calls: Iterable[Call], *, key: str | None = None) -> Iterator[dict[str, Any]]:
+        """Asks for many calls in one request; what became of each, in order: `status`, and `id` or `error`."""
+        text = b"\n".join(json.dumps(call).encode() for call in calls)
+        headers = {"Content-Type": "application/jsonl", "Idempotency-Key": f'"{_quoted(key or uuid.uuid4().hex)}"'}
+        return (json.loads(line) for line in self._ask("POST", "/v1/jobs", text, headers).splitlines())
+
+    def job(self, job_id: str, wait_s: float = 0) -> dict[str, Any]:
+        """All that is known of a job; with `wait_s`, when it has ended or the time is over."""
+        found = json.loads(self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}?wait={wait_s:.3f}"))
+        assert isinstance(found, dict)
+        return found
+
+    def wait(self, job_id: str, timeout_s: float = 60.0) -> Any:
+        """The result. Raises `Failed`, and `TimeoutError` when it has not ended in time: it goes on without you."""
+        until = time.monotonic() + timeout_s
+        while True:
+            asked_at = time.monotonic()
+            job = self.job(job_id, max(0.0, min(POLL_S, until - time.monotonic())))
+            if job["state"] == "done":
+                return job["result"]
+            if job["state"] in ENDED:
+                raise Failed(job)
+            if time.monotonic() >= until:
+                raise TimeoutError(f"job {job_id} is still {job['state']} after {timeout_s:g} s")
+            if time.monotonic() - asked_at < QUICK_S:  # too many wait there already
+                time.sleep(min(QUICK_S, max(0.0, until - time.monotonic())))
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Takes it back while it waits. Raises `PacelineRefused` (409) when it is too late."""
+        found = json.loads(self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}"))
+        assert isinstance(found, dict)
+        return found
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """One request, and again while the other side is away, full or asks for patience."""
+        until = time.monotonic() + self._patience_s
+        given = {**(headers or {}), **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        for attempt in range(1_000_000):
+            request = urllib.request.Request(self._url + path, body, given, method=method)
+            try:
+                with urllib.request.urlopen(request, timeout=POLL_S + 15) as answer:
+                    return bytes(answer.read())
+            except urllib.error.HTTPError as error:
+                with error:
+                    refused = PacelineRefused(error.code, _problem(error.read()))
+                    after_s = _seconds(error.headers.get("Retry-After"), attempt)
+                if error.code not in (429, 503) or time.monotonic() + after_s > until:
+                    raise refused from None
+            except (urllib.error.URLError, OSError, http.client.HTTPException):
+                after_s = _seconds(None, attempt)
+                if time.monotonic() + after_s > until:
+                    raise
+            time.sleep(after_s)
+        raise AssertionError("unreachable")
+
+
+class AsyncClient:
+    """The same for asyncio: each request in a thread of the loop's own pool."""
+
+    def __init__(self, url: str, key: str | None = None, *, patience_s: float = 30.0) -> None:
+        self._client = Client(url, key, patience_s=patience_s)
+
+    async def enqueue(self, operation: str, account: str, *args: Any, **options: Any) -> str:
+        """As `Client.enqueue`."""
+        return await asyncio.to_thread(self._client.enqueue, operation, account, *args, **options)
+
+    async def enqueue_many(self, calls: Iterable[Call], *, key: str | None = None) -> list[dict[str, Any]]:
+        """As `Client.enqueue_many`, all at once."""
+        return await asyncio.to_thread(lambda: list(self._client.enqueue_many(calls, key=key)))
+
+    async def job(self, job_id: str, wait_s: float = 0) -> dict[str, Any]:
+        """As `Client.job`."""
+        return await asyncio.to_thread(self._client.job, job_id, wait_s)
+
+    async def wait(self, job_id: str, timeout_s: float = 60.0) -> Any:
+        """As `Client.wait`."""
+        return await asyncio.to_thread(self._client.wait, job_id, timeout_s)
+
+    async def cancel(self, job_id: str) -> dict[str, Any]:
+        """As `Client.cancel`."""
+        return await asyncio.to_thread(self._client.cancel, job_id)
+
+
+def _quoted(key: str) -> str:
+    return key.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _problem(text: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _seconds(said: str | None, attempt: int) -> float:
+    """What the other side asked for, else a growing, scattered wait."""
+    if said is not None and said.isdecimal():
+        return min(3600.0, float(said))
+    return random.uniform(0.05, min(5.0, 0.2 * 2 ** min(attempt, 10)))

@@ -1,0 +1,112 @@
+"""Console: the filter grammar: what stands in an address, as a filter on dead letters.
+
+Promise: the words are those of the command line's options (`account`, `operation`, `class`, `problem`, `since`), so
+what a person filtered can be said in either; a mistake is answered with what was expected, and never guessed at; an
+address made here means the same when it is opened elsewhere. Scope: reading and writing addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from worker.commands.values import UNITS
+from worker.errors import Refused
+from worker.fail.dead_letter import Filter, Which
+
+WORDS = ("account", "operation", "class", "problem", "since", "pile")
+LONGEST = 120
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|min|h|d)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked for, as text; empty means: any."""
+
+    account: str = ""
+    operation: str = ""
+    error_class: str = ""
+    problem: str = ""
+    since: str = ""
+    pile: Which = "dead"
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The parts that say something, by their names in an address."""
+        values = (self.account, self.operation, self.error_class, self.problem, self.since)
+        said = {name: value for name, value in zip(WORDS, values, strict=False) if value}
+        return said if self.pile == "dead" else said | {"pile": self.pile}
+
+    @property
+    def criteria(self) -> dict[str, str]:
+        """The same without the pile."""
+        return {name: value for name, value in self.words.items() if name != "pile"}
+
+    def address(self, path: str = "/dead-letters", **more: str) -> str:
+        """Where these letters are listed."""
+        words = self.words | {name: value for name, value in more.items() if value}
+        return f"{path}?{urlencode(words)}" if words else path
+
+    def without(self, name: str) -> Query:
+        changes: dict[str, Any] = {"error_class" if name == "class" else name: ""}
+        return replace(self, **changes)
+
+    def in_pile(self, pile: Which) -> Query:
+        return replace(self, pile=pile)
+
+    def wanted(self, now_us: int) -> Filter:
+        """The filter; its time range is fixed from here on."""
+        return Filter(
+            account=self.account or None,
+            operation=self.operation or None,
+            error_class=self.error_class or None,
+            problem=self.problem or None,
+            since_us=now_us - int(length_s(self.since) * 1e6) if self.since else None,
+            until_us=now_us,
+            which=self.pile,
+        )
+
+    def command(self, verb: str) -> str:
+        """What says the same on the command line."""
+        options = [f"--{name} {value}" for name, value in self.criteria.items()]
+        if self.pile == "expired":
+            options.append("--expired")
+        return " ".join(["python -m worker dlq", verb, *(options or ["--all"])])
+
+
+def read_query(given: Mapping[str, Any]) -> Query:
+    """The query in an address or a form. Raises `Refused`."""
+    said = {name: str(given.get(name) or "").strip() for name in WORDS}
+    for name, value in said.items():
+        if len(value) > LONGEST or not value.isprintable():
+            raise Refused(f"{name}: expected at most {LONGEST} printable characters, got {len(value)}; shorten it.")
+    if said["problem"] and not re.fullmatch(r"[0-9a-f]{16}", said["problem"]):
+        raise Refused("problem: expected 16 hexadecimal digits, got something else; choose one of the list.")
+    if said["since"]:
+        length_s(said["since"])
+    return Query(
+        account=said["account"],
+        operation=said["operation"],
+        error_class=said["class"],
+        problem=said["problem"],
+        since=said["since"],
+        pile=pile_of(said["pile"] or "dead"),
+    )
+
+
+def pile_of(word: str) -> Which:
+    piles: dict[str, Which] = {one: one for one in get_args(Which)}
+    if word not in piles:
+        raise Refused(f"pile: expected one of {', '.join(piles)}, got {word[:40]!r}.")
+    return piles[word]
+
+
+def length_s(text: str) -> float:
+    """A length of time such as `30s`, `5m`, `2h`, `1d`; a bare number is seconds. Raises `Refused`."""
+    found = _LENGTH.fullmatch(text)
+    if found is None:
+        raise Refused(f"since: expected a length of time such as 30s, 5m, 2h or 1d, got {text[:40]!r}.")
+    return float(found[1]) * UNITS[found[2] or "s"]

@@ -1,0 +1,47 @@
+"""Console: signing in with a key, and out.
+
+Promise: the key is neither kept nor shown again; after signing in one is where one wanted to go, on these pages and
+nowhere else. Scope: the two forms.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from worker.console.rendering import bare, parts_of
+from worker.console.visitor import COOKIE, HOLDS_S, cookie_for, holder
+
+
+def form(request: Request) -> Response:
+    return bare(request, "sign_in.html", next=_own(request.query_params.get("next", "/")), wrong=False)
+
+
+def sign_in(request: Request) -> Response:
+    parts, given = parts_of(request), request.state.form
+    callers = parts.callers
+    key, to = given.get("key", "").strip(), _own(given.get("next", "/"))
+    if callers.none:
+        return RedirectResponse("/", 303)
+    if holder(callers, key) is None:
+        return bare(request, "sign_in.html", 401, next=to, wrong=True)
+    answer = RedirectResponse(to, 303)
+    console_url = parts.settings.observe.console_url or ""
+    behind_tls = request.url.scheme == "https" or console_url.startswith("https:")
+    answer.set_cookie(
+        COOKIE, cookie_for(key), max_age=HOLDS_S, httponly=True, samesite="strict",
+        secure=behind_tls, path="/",
+    )  # fmt: skip
+    return answer
+
+
+def sign_out(request: Request) -> Response:
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", path="/")
+    return answer
+
+
+def _own(path: str) -> str:
+    """A path of this console. `//host` and `/\\host` are addresses of others to a browser."""
+    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if plain and not path.startswith("/sign-") else "/"

@@ -1,0 +1,80 @@
+"""Console: who is looking, and what they may do.
+
+Promise: where no key exists only this machine is let in, and a proxy on it does not count as this machine: a request
+that was forwarded, or that names another host, is refused (a web page elsewhere could otherwise reach the console by
+pointing its own name here). Where keys exist everybody signs in with one. The cookie is no key: it says until when it
+holds, proved with the key's digest; so it opens nothing but these pages and ends with its key, in every process,
+without being kept anywhere. Scope: deciding; answers are in `guard.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from worker.accept.intake.callers import Caller, Callers, digest_of
+
+COOKIE = "paceline_console"
+HOLDS_S = 12 * 3600
+LONGEST_KEY = 200
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who was let in. `name` stands in the audit; `signed_in` when by a key."""
+
+    name: str
+    may_look: bool
+    may_change: bool
+    signed_in: bool
+
+
+def neighbour(request: HTTPConnection) -> Visitor | None:
+    """Somebody on this machine, come without a detour."""
+    peer = request.client.host if request.client else ""
+    here = _is_loopback(peer) and not any(name in request.headers for name in FORWARDED)
+    host = request.url.hostname or ""
+    ours = here and (host == "localhost" or _is_loopback(host))
+    return Visitor(f"console@{peer}", True, True, False) if ours else None
+
+
+def holder(callers: Callers, key: str) -> Visitor | None:
+    """Whoever has this key."""
+    caller = callers.find(key) if 0 < len(key) <= LONGEST_KEY else None
+    return _visitor(caller) if caller else None
+
+
+def returning(callers: Callers, cookie: str) -> Visitor | None:
+    """Whoever signed in before, while their key still is one."""
+    until, _, proof = cookie.partition(".")
+    if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) < time.time():
+        return None
+    caller = callers.holder(lambda digest: hmac.compare_digest(_proof(digest, until).encode(), proof.encode()))
+    return _visitor(caller) if caller else None
+
+
+def cookie_for(key: str) -> str:
+    """What proves for a time that its bearer had this key."""
+    until = str(int(time.time()) + HOLDS_S)
+    return f"{until}.{_proof(digest_of(key), until)}"
+
+
+def _proof(digest: str, until: str) -> str:
+    return hmac.new(bytes.fromhex(digest), f"console {until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _visitor(caller: Caller) -> Visitor:
+    return Visitor(caller.name or "", caller.may("view", "operate"), caller.may("operate"), True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+--!include quota
+-- What every account has used of its longest window, and what waits. KEYS[1] prefix; ARGV[2] JSON {}
+-- returns [account, window or '', used, limit, length µs, 1 when advice about it is of use, jobs that wait, age µs of the
+-- oldest urgent job or -1, normal, bulk] …
+
+local now = read_clock()
+local reply = {}
+for _, account in ipairs(accounts_known()) do
+  local q = quota_figures(account, now)
+  local w = q.w or {name = '', len = 0}
+  reply[#reply + 1] = {account.name, w.name, q.used, q.limit, w.len, w.long and 1 or 0, q.waiting, unpack(q.ages)}
+end
+return reply
