@@ -2,8 +2,8 @@
 bulk jobs of the same budget before it: `python -m bench urgent`.
 
 Two processes of eight threads, 100 calls a second. What had been taken when the urgent job came cannot be called back;
-`late` counts what
-was taken between its coming and its own being taken. The simulated API's log is the judge. Its scope ends at figures.
+`late` counts what was taken between its coming and its own being taken. The simulated API's log is the judge. Its scope
+ends at figures.
 """
 
 import time

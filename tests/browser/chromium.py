@@ -43,10 +43,11 @@ def fetched() -> Path:
         VAR.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, VAR / name)
-        words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(words, cwd=VAR, capture_output=True, timeout=90, check=False)
-        if done.returncode:
-            raise Missing("npm could not fetch what tests/browser/package-lock.json names")
+        words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--fetch-retries=1"]
+        try:
+            subprocess.run(words, cwd=VAR, capture_output=True, timeout=60, check=True)
+        except subprocess.SubprocessError:
+            raise Missing("npm could not fetch what tests/browser/package-lock.json names") from None
         stamp.write_bytes(lock)
     return VAR
 

@@ -51,7 +51,7 @@ def test_a_worker_needs_no_more_memory_and_asks_no_more_often_when_100000_jobs_w
         many = resident(worker)
     with capsys.disabled():
         print(
-            f"\n  {why}: {few / 1e6:.1f} MB with {FEW} jobs waiting, {many / 1e6:.1f} MB with {MANY}; {rate:.2f} asks a s"
+            f"\n  {why}: {few / 1e6:.1f} MB with {FEW} waiting, {many / 1e6:.1f} MB with {MANY}; {rate:.2f} asks a s"
         )
     assert many < 1.05 * few
     assert rate <= 2.0

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import redis
+
 ROOT = Path(__file__).resolve().parents[2]
 READ = {
     "operation": "stellantis.b2b.get_vehicle_status",
@@ -127,6 +129,13 @@ class Web:
         text = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
         given = {"Content-Type": "application/jsonl", **(headers or {})}
         return self.ask("POST", "/v1/jobs", text, given, key=key)
+
+
+def emptied(redis_url: str) -> str:
+    """The same store without anything in it: a process would go by the keys of another test for two seconds."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
 
 
 @contextmanager

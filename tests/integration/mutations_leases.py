@@ -99,8 +99,8 @@ LANE_RULES = [
         lanes.test_one_call_is_let_through_a_hold_and_ends_it_when_it_is_not_refused,
     ),
     *without(
-        "no answer, no release", "parts/ack.lua", "local void = not A.refused and A.settle.mode ~= 'answered' or A.close",
-        "local void = false",
+        "no answer, no release", "parts/ack.lua",
+        "local void = not A.refused and A.settle.mode ~= 'answered' or A.close", "local void = false",
         lanes.test_a_hold_stays_when_the_call_let_through_was_never_answered,
     ),
     *without(

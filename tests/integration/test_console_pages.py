@@ -137,6 +137,18 @@ def test_lanes_are_held_and_released_with_a_reason(seat: Seat) -> None:
     assert seat.post("/lanes/release", {"scope": scope, "reason": "over"}).status == 404
 
 
+def test_whoever_knows_of_a_problem_says_so(seat: Seat) -> None:
+    problem = problem_of(seat, seat.unknown())
+    assert "I know of it" in seat.get(f"/problems/{problem}").text
+    said = {"reason": "asked their support"}
+    assert seat.post(f"/problems/{problem}/acknowledge", said).status == 303
+    shown = seat.get(f"/problems/{problem}").text
+    assert "acknowledged by console@127.0.0.1" in shown and "I know of it" not in shown
+    assert "console@127.0.0.1 knows" in seat.get("/problems").text
+    assert seat.post(f"/problems/{problem}/acknowledge", said).status == 409
+    assert "asked their support" in seat.get("/audit").text
+
+
 def test_a_waiting_job_is_cancelled_and_that_is_audited(seat: Seat) -> None:
     job = seat.waiting()
     assert seat.post(f"/jobs/{job}/cancel", {"reason": "not wanted any more"}).status == 303
@@ -290,7 +302,8 @@ def test_a_form_that_is_too_long_is_not_read(seat: Seat) -> None:
 
 def test_only_this_machine_is_let_in_while_there_is_no_key(seat: Seat) -> None:
     for headers in (
-        {"host": "console.example"}, {"x_forwarded_for": "10.0.0.1"}, {"forwarded": "for=10.0.0.1"}, {"via": "1.1 x"},
+        {"host": "console.example"}, {"host": "[::1"}, {"host": "a b"}, {"host": ":"},
+        {"x_forwarded_for": "10.0.0.1"}, {"forwarded": "for=10.0.0.1"}, {"via": "1.1 x"},
     ):  # fmt: skip
         answer = seat.get("/", **headers)
         assert answer.status == 403 and "The console is closed" in answer.text, headers

@@ -9,7 +9,7 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.desk import CAR, READ, START, Desk
-from tests.integration.intake import Web, serving
+from tests.integration.intake import Web, emptied, serving
 from worker.store.embedded import EmbeddedServer
 
 PATHS = ("/v1/lanes", "/v1/problems", "/v1/dead-letters")
@@ -17,7 +17,7 @@ PATHS = ("/v1/lanes", "/v1/problems", "/v1/dead-letters")
 
 @pytest.fixture(scope="module")
 def served(store_server: EmbeddedServer) -> Iterator[Web]:
-    with serving(store_server.url) as web:
+    with serving(emptied(store_server.url)) as web:
         yield web
 
 

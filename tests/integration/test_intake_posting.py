@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.intake import READ, STOP, Web, serving
+from tests.integration.intake import READ, STOP, Web, emptied, serving
 from worker.store.embedded import EmbeddedServer
 from worker.store.keys import Keys
 
@@ -21,7 +21,7 @@ KEYS = Keys()
 
 @pytest.fixture(scope="module")
 def served(store_server: EmbeddedServer) -> Iterator[Web]:
-    with serving(store_server.url, INTAKE__MAX_BODY_BYTES="20000", INTAKE__MAX_LINES="12000") as web:
+    with serving(emptied(store_server.url), INTAKE__MAX_BODY_BYTES="20000", INTAKE__MAX_LINES="12000") as web:
         yield web
 
 

@@ -203,6 +203,7 @@ def test_partitions_know_nothing_of_each_other(desk: Desk) -> None:
 def test_no_decision_walks_the_key_space_or_waits(lua_folder: Path) -> None:
     forbidden = re.compile(r"redis\.p?call\('(KEYS|SCAN|RANDOMKEY|FLUSH\w+|BLPOP|SMEMBERS|LRANGE|HGETALL)'([^)]*)\)")
     bounded = {"k_gates(account", "k_capped(", "k_evidence(facts.job"}  # by budgets, by lanes, by an index
+    bounded |= {"k_conf(", "k_lanes("}  # by accounts and lanes, once a minute for the fleet: quota.lua
     found = [
         f"{path.name}: {match[0]}"
         for path in sorted(lua_folder.rglob("*.lua"))

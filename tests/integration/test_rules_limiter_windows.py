@@ -247,3 +247,16 @@ def test_a_budget_without_windows_has_no_limit(desk: Desk) -> None:
     limit(desk, "calls=minute", "other", minute=(1, 60))
     out(desk, 200, op="car.free", budget="other")
     desk.assert_whole()
+
+
+def test_an_urgent_job_waits_for_an_unanswered_call_and_not_for_all_that_hang_beside_it(desk: Desk) -> None:
+    """One call will count as arrived at a time that is known; another may be answered before, or hang for long."""
+    limit(desk, minute=(2, 60))
+    lost, hanging = out(desk, 2)
+    desk.park(lost, {"mode": "unanswered", "more": micros(1)}, wait_s=3000)
+    desk.put(1, prio=0)
+    assert desk.take(1).ids == []
+    desk.wait(61.001 + 60 / 1440)
+    desk.renew(hanging)
+    assert len(desk.take(1).slips) == 1
+    desk.assert_whole()

@@ -1,5 +1,5 @@
-"""The small model that the store is compared with: what each job's state must be, told by nothing but what was asked and
-answered. It knows no windows, lanes or caps; those are judged from outside.
+"""The small model that the store is compared with: what each job's state must be, told by nothing but what was asked
+and answered. It knows no windows, lanes or caps; those are judged from outside.
 """
 
 import copy
@@ -74,7 +74,8 @@ class Job:
 
     def bury(self, error: str, now_us: int) -> None:
         if error == UNKNOWN and self.verdict:
-            return self.settle(self.verdict, now_us, close_sending=False)
+            self.settle(self.verdict, now_us, close_sending=False)
+            return
         self.err = error
         self.end("dead", now_us)
 

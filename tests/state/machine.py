@@ -118,7 +118,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.judged = 0
         self.done_steps = 0
 
-    # -- the world ----------------------------------------------------------------------------------------------------
+    # -- the world ----------------------------------------------------------------
 
     def tick(self) -> int:
         self.true_us += 1
@@ -173,7 +173,7 @@ class AnyOrder(RuleBasedStateMachine):
         found = self.book.having(*states)
         return found[pick % len(found)]
 
-    # -- jobs come ----------------------------------------------------------------------------------------------------
+    # -- jobs come ----------------------------------------------------------------
 
     @precondition(lambda self: len(self.book.having(*OPEN)) < MOST_OPEN)
     @rule(
@@ -212,7 +212,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.book.keys[facts["key"]] = job.id
         return job
 
-    # -- jobs go ------------------------------------------------------------------------------------------------------
+    # -- jobs go ----------------------------------------------------------------
 
     @rule(pick=picks, want=st.integers(1, 6), keep=st.integers(0, 1))
     def take(self, pick: int, want: int, keep: int) -> None:
@@ -345,7 +345,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.refuse_one(party, claim, 0.5)
         self.pass_time(micros(0.2))
 
-    # -- calls --------------------------------------------------------------------------------------------------------
+    # -- calls ----------------------------------------------------------------
 
     @precondition(lambda self: self.hand(sent=False))
     @rule(took=st.sampled_from([0, 300_000]))
@@ -478,7 +478,7 @@ class AnyOrder(RuleBasedStateMachine):
         party, claim = self.one(pick, sent=False)
         self.tell(party, claim, "park", REFUND, wait=micros(wait), attempt=0)
 
-    # -- how a claim ends ---------------------------------------------------------------------------------------------
+    # -- how a claim ends ----------------------------------------------------------------
 
     def tell(self, party: Party, claim: Claim, decision: str, settle: Any, **facts: Any) -> None:
         """As a worker does, and once more, as if the reply had been lost."""
@@ -547,7 +547,7 @@ class AnyOrder(RuleBasedStateMachine):
             job.leased_us = int(self.desk.read(job.id)["leased"])
             claim.until_us = self.true_us + micros(LEASE_S)
 
-    # -- workers ------------------------------------------------------------------------------------------------------
+    # -- workers ----------------------------------------------------------------
 
     @rule(pick=picks)
     def renew(self, pick: int) -> None:
@@ -600,7 +600,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.book.nonces.pop(party.name, None)
         self.over(party)
 
-    # -- people -------------------------------------------------------------------------------------------------------
+    # -- people ----------------------------------------------------------------
 
     @precondition(lambda self: len(self.desk.hash("holds")) < MOST_HOLDS)
     @rule(kind=st.sampled_from(["account", "budget", "lane"]), acct=st.sampled_from([CAR, OTHER]), op=st.sampled_from(
@@ -689,7 +689,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.client.delete(self.desk.keys("idempotency", key))
         del self.book.keys[key]
 
-    # -- results of commands ------------------------------------------------------------------------------------------
+    # -- results of commands ----------------------------------------------------------------
 
     @precondition(lambda self: [job for job in self.book.jobs.values() if job.door])
     @rule(pick=picks, verdict=st.sampled_from([{"done": True}, FAILED]), stranger=st.booleans())
@@ -732,7 +732,7 @@ class AnyOrder(RuleBasedStateMachine):
             else:
                 assert not patient
 
-    # -- time, and what happens to the store ----------------------------------------------------------------------------
+    # -- time, and what happens to the store ----------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([0.001, 0.05, 0.3, 1.0, 2.0, 5.0, 6.0, 16.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
@@ -803,7 +803,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.client.zrem(self.desk.keys("workers"), "nobody")
         self.heard_now(reply[0])
 
-    # -- after each step ------------------------------------------------------------------------------------------------
+    # -- after each step ----------------------------------------------------------------
 
     @invariant()
     def nothing_is_wrong(self) -> None:

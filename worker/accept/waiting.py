@@ -97,8 +97,8 @@ def _care(suspicion: Sequence[str | None], state: BudgetState, told_us: Sequence
     left_s = max((quiet_us / 1e6 + window.length_s - now_us / 1e6 for window in unsure), default=0.0)
     if unsure_us and left_s > 0:
         yield (
-            "the store may have forgotten earlier calls, or is new: until the API's headers, if it sends any, have told "
-            f"how many there were, this budget is paced with care, for {left_s:.0f} s at most"
+            "the store may have forgotten earlier calls, or is new: until the API's headers, if it sends any, have "
+            f"told how many there were, this budget is paced with care, for {left_s:.0f} s at most"
         )
 
 

@@ -14,7 +14,7 @@ from worker.errors import Refused
 from worker.observe import log
 
 
-@click.command("serve")
+@click.command("serve", short_help="Run the web process: calls, results, health.")
 @click.option("--host", default=None, help="Address to listen on. Default: all, where PACELINE_PUBLIC_URL is set; "
               "else this machine alone.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True)

@@ -178,16 +178,22 @@ def words_for_people(report: Report) -> str:
 
 def order_of(verb: Verb, request: Request, form: Mapping[str, str]) -> Order:
     """What the form orders. Raises `Refused` where it lacks what the order needs."""
-    reason = " ".join(form.get("reason", "").split())
+    by, reason = person_of(request)
     even = form.get("even_if_unknown") == "yes"
+    priority = form.get("priority") or None
+    if priority not in (None, *PRIORITIES):
+        raise Refused(f"priority: expected one of {', '.join(PRIORITIES)}.")
+    return Order(verb, by, reason, even, form.get("again") == "yes", priority)
+
+
+def person_of(request: Request) -> tuple[str, str]:
+    """Who changes something, and why. Raises `Refused` without a reason."""
+    reason = " ".join(request.state.form.get("reason", "").split())
     if not reason:
         raise Refused("reason: expected a few words for the next person, got none; go back and say why.")
     if len(reason) > LONGEST_REASON:
         raise Refused(f"reason: expected at most {LONGEST_REASON} characters, got {len(reason)}; shorten it.")
-    priority = form.get("priority") or None
-    if priority not in (None, *PRIORITIES):
-        raise Refused(f"priority: expected one of {', '.join(PRIORITIES)}.")
-    return Order(verb, request.state.visitor.name, reason, even, form.get("again") == "yes", priority)
+    return request.state.visitor.name, reason
 
 
 def verb_of(word: str) -> Verb:

@@ -81,7 +81,7 @@ class Finding:
                 last = mark
             if looked >= LOOKED_AT:
                 return Page(jobs, str(last), count, cut=True)
-        return Page(jobs, None, count)
+        return Page(jobs, None, len(jobs) if count is None and before is None else count)
 
     def count(self, wanted: Filter) -> int | None:
         """How many letters fit; None when only a walk could tell."""

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from worker.console.parts import Parts
 from worker.console.rendering import bare
 from worker.console.visitor import COOKIE, Visitor, neighbour, returning
+from worker.observe import log
 
 STATIC, SIGN_IN = "/static/", "/sign-in"
 LONGEST_FORM = 32_768
@@ -48,21 +49,31 @@ class Guard:
         if scope["type"] != "http":
             return
         static = scope["path"].startswith(STATIC)
+        begun = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers["Cache-Control"] = "no-cache" if static else "no-store"
             await send(message)
 
         request = Request(scope, receive)
-        refusal = None if static and request.method in ("GET", "HEAD") else await self._refusal(request)
-        await (refusal or self._app)(scope, receive, send_with_headers)
+        try:
+            refusal = None if static and request.method in ("GET", "HEAD") else await self._refusal(request)
+            await (refusal or self._app)(scope, receive, send_with_headers)
+        except Exception as error:
+            if begun:
+                raise
+            _report(error, scope["path"])
+            broken = bare(request, "trouble.html", 500, title="Something broke here", sorry=_BROKE)
+            await broken(scope, receive, send_with_headers)
 
     async def _refusal(self, request: Request) -> Response | None:
         """Why this goes no further; None lets it through."""
-        at_the_door = request.url.path == SIGN_IN
+        at_the_door = request.scope["path"] == SIGN_IN
         if request.method == "POST" and not from_our_pages(request, self._own_hosts(request)):
             return _refused(request, "expected a form of this console, got a request from elsewhere; open the page and "
                             "send its own form.")  # fmt: skip
@@ -88,13 +99,13 @@ class Guard:
         callers = self._parts.callers
         if visitor is None and not callers.none:
             # A sender's own address may carry anything; only the path goes along, and only to be shown again.
-            return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path)}", 303)
+            return RedirectResponse(f"{SIGN_IN}?next={quote(request.scope['path'])}", 303)
         if visitor is None:
             return bare(request, "closed.html", 403)
         if not visitor.may_look:
             return _refused(request, f"expected a key with the role view, operate or admin, got that of {visitor.name} "
                             "without; sign in with another.")  # fmt: skip
-        if request.method == "POST" and not visitor.may_change and request.url.path != "/sign-out":
+        if request.method == "POST" and not visitor.may_change and request.scope["path"] != "/sign-out":
             return _refused(request, f"expected a key with the role operate or admin, got that of {visitor.name}, who "
                             "may look; ask somebody who may change things.")  # fmt: skip
         return None
@@ -111,6 +122,7 @@ class Guard:
         return returning(callers, request.cookies.get(COOKIE, "")), False
 
 
+_BROKE = "This page broke; where is in the log of the web process. It may be tried again."
 _NOBODY_KNOWN = "Nobody's key can be checked until it does. This page can be tried again at any time."
 
 
@@ -136,6 +148,15 @@ async def _read_form(request: Request) -> dict[str, str] | None:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
     except (ValueError, ClientDisconnect):
         return None
+
+
+def _report(error: Exception, path: str) -> None:
+    """Where it broke, for whoever has to mend it. An error's own words may hold what was sent, so they stay out."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "unknown"
+    log.logger().error("page_broke", path=path[:200], error=type(error).__name__, where=where)
 
 
 def _refused(request: Request, sorry: str) -> Response:

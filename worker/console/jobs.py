@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from worker.accept.jobs import LISTED, Chain, Job, merged, read_jobs
 from worker.accept.operation import operations
 from worker.accept.waiting import waiting_for
-from worker.console.acting import order_of
+from worker.console.acting import person_of
 from worker.console.letters import choices
 from worker.console.parts import Parts
 from worker.console.query import LONGEST
@@ -112,11 +112,11 @@ def cancel(request: Request) -> Response:
     """Cancels what still waits of a call."""
     parts = parts_of(request)
     job_id = request.path_params["job_id"]
-    order = order_of("discard", request, request.state.form)
-    answers = parts.jobs.cancel(job_id, order.by, order.reason)
+    by, reason = person_of(request)
+    answers = parts.jobs.cancel(job_id, by, reason)
     stopped = [one.id for one, answer in answers if answer == "cancelled"]
     if stopped:
-        parts.partition.audit("cancel", order.by, order.reason, jobs=stopped[:20], count=len(stopped))
+        parts.partition.audit("cancel", by, reason, jobs=stopped[:20], count=len(stopped))
     for one, answer in answers:
         if answer == "missing":
             raise NotFound(f"{one.id} is no longer kept.")

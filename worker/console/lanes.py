@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from worker.console.acting import order_of
+from worker.console.acting import person_of
 from worker.console.query import read_query
 from worker.console.rendering import parts_of, render
 from worker.limiter.holds import scope_of
@@ -40,14 +40,12 @@ def _scopes(account: str, operation: str, budget: str) -> tuple[str, str, str]:
 def hold(request: Request) -> Response:
     """Stops a scope, for all workers at once."""
     parts, form = parts_of(request), request.state.form
-    order = order_of("discard", request, form)
-    parts.holds.hold(scope_of([form.get("scope", "").strip()], parts.accounts), order.by, order.reason)
+    parts.holds.hold(scope_of([form.get("scope", "").strip()], parts.accounts), *person_of(request))
     return RedirectResponse("/lanes?did=hold#holds", 303)
 
 
 def release(request: Request) -> Response:
     """Ends a hold; one of a refused credential is tried by one job first."""
     parts, form = parts_of(request), request.state.form
-    order = order_of("discard", request, form)
-    rest = parts.holds.release(form.get("scope", "").strip()[:300], order.by, order.reason)
+    rest = parts.holds.release(form.get("scope", "").strip()[:300], *person_of(request))
     return RedirectResponse(f"/lanes?did={'probe' if rest else 'release'}#holds", 303)

@@ -46,6 +46,7 @@ READ: tuple[tuple[str, Page], ...] = (
 CHANGE: tuple[tuple[str, Page], ...] = (
     ("/dead-letters/run", acting.run),
     ("/dead-letters/{job_id}/{verb}", acting.act),
+    ("/problems/{fingerprint}/acknowledge", problems.acknowledge),
     ("/jobs/{job_id}/cancel", jobs.cancel),
     ("/lanes/hold", lanes.hold),
     ("/lanes/release", lanes.release),
@@ -87,7 +88,6 @@ def console(parts: Parts) -> Starlette:
             StoreUnavailable: _page(503, "The store does not answer"),
             redis.RedisError: _store_away,
             HTTPException: _no_such_page,
-            Exception: _broken,
         },
     )
     app.state.parts = parts
@@ -110,8 +110,3 @@ def _no_such_page(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     sorry = "There is no such page. The list above has them all."
     return bare(request, "trouble.html", status, title="Not here", sorry=sorry)
-
-
-def _broken(request: Request, error: Exception) -> Response:
-    sorry = "This page broke; what happened is in the log of the web process. Nothing was changed."
-    return bare(request, "trouble.html", 500, title="Something broke here", sorry=sorry)

@@ -17,15 +17,16 @@ from starlette.responses import Response
 from worker.commands.output import many, span
 from worker.console.crew import Worker, workers_of
 from worker.console.parts import Parts
+from worker.console.problems import alerts_of
 from worker.console.rendering import parts_of, render
 from worker.console.wording import cause_words
 from worker.limiter.holds import Hold
 from worker.limiter.lanes import Lane
+from worker.limiter.quota import RAISE, quotas
 from worker.limiter.window import BudgetState, WindowState
 
 ENDS = ("done", "dead", "expired", "cancelled")
 RECENT_US = 3_600_000_000
-ADVISED = 0.9
 NAMED = 3
 COUNTED = 50
 
@@ -88,7 +89,7 @@ def overview(request: Request) -> Response:
     crew = workers_of(parts, now_us)
     desks = desks_of(parts, lanes, holds)
     sums = sums_of(parts, lanes)
-    notices = [*_store(parts, now_us), *_crew(crew, sums), *_holds(holds), *_quota(desks), *_old(parts, lanes), *_died(parts, now_us)]
+    notices = [*_store(parts, now_us), *_crew(crew, sums), *_holds(holds), *_quota(parts), *_died(parts, now_us)]
     values: dict[str, Any] = {"desks": desks, "sums": sums, "crew": crew, "notices": notices}
     return render(request, "overview.html", now_us=now_us, live=True, **values)
 
@@ -158,35 +159,25 @@ def _holds(holds: dict[str, Hold]) -> Iterator[Notice]:
                      f"{reason}.", "/lanes#holds")  # fmt: skip
 
 
-def _quota(desks: list[Desk]) -> Iterator[Notice]:
-    for desk in desks:
-        for share in desk.shares:
-            for window in share.windows:
-                if window.length_s >= 3600 and window.share >= ADVISED:
-                    yield Notice(
-                        "warn",
-                        f"{desk.name} has used {window.used + window.foreign} of {window.limit} in "
-                        f"{window.length_words()} ({share.state.budget}); the vendor can raise the subscription.",
-                        f"/lanes?account={quote(desk.name)}",
-                    )
-
-
-def _old(parts: Parts, lanes: list[Lane]) -> Iterator[Notice]:
-    """Lanes in which somebody waits longer than the settings find right."""
-    most_s = parts.settings.limiter.oldest_age_alert_s
-    for lane in lanes:
-        if most_s is not None and lane.hold is None and lane.oldest_s is not None and lane.oldest_s > most_s:
-            text = f"{lane.account} {lane.operation}: the oldest waits for {span(lane.oldest_s)}."
-            yield Notice("warn", text, f"/jobs?account={quote(lane.account)}&operation={quote(lane.operation)}")
+def _quota(parts: Parts) -> Iterator[Notice]:
+    """The figure that `doctor`, `lanes list` and the alert say too."""
+    for quota in quotas(parts.partition).values():
+        if reasons := quota.reasons(parts.settings.limiter):
+            raised = RAISE[quota.account.partition(":")[0]]
+            text = f"{quota.account}: {' and '.join(reasons)} ({quota.words()}); {raised}."
+            yield Notice("warn", text, f"/lanes?account={quote(quota.account)}")
 
 
 def _died(parts: Parts, now_us: int) -> Iterator[Notice]:
+    acknowledged = {one: alert for one, alert in alerts_of(parts).items() if alert.state == "acknowledged"}
     recent = list(parts.problems.find(since_us=now_us - RECENT_US, limit=COUNTED))
     for problem in recent[:NAMED]:
         seen = span((now_us - problem.last_us) / 1e6)
         what = f"{problem.operation}: {cause_words(problem.error_class, problem.code)}"
         text = f"{what}. {many(problem.open, 'dead letter')}, the last {seen} ago."
-        yield Notice("warn", text, f"/problems/{problem.fingerprint}")
+        known = acknowledged.get(problem.fingerprint)
+        yield Notice("info" if known else "warn", f"{text} {known.acked_by} knows." if known else text,
+                     f"/problems/{problem.fingerprint}")  # fmt: skip
     left = len(recent) - NAMED
     if left > 0:
         more = f"{left} or more" if len(recent) == COUNTED else str(left)

@@ -1,7 +1,7 @@
 """Console: dead letters by their cause: what goes wrong, since when, how often, and what to do.
 
 Promise: the address of a problem is the one that alerts link to; its numbers are those of its letters. Scope: the list
-of problems, one problem, and its file for support.
+of problems, one problem, its file for support, and saying that one knows of it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from worker.accept.operation import operations
+from worker.console.acting import person_of
 from worker.console.bundles import bundle_response
 from worker.console.finding import Finding
+from worker.console.parts import Parts
 from worker.console.query import Query, length_s, read_query
 from worker.console.rendering import parts_of, render
 from worker.errors import NotFound
 from worker.fail.bundle import cases_of
 from worker.fail.dead_letter import row_of
 from worker.fail.problem import Problem
+from worker.observe.standing import Alerts, StandingAlert
 from worker.store.partition import Partition
 
+ABOUT = "problem:"
 MOST = 200
 SHOWN = 20
 BUCKETS = 48
@@ -74,7 +78,7 @@ def problems(request: Request) -> Response:
         more=len(found) > MOST,
         asked=asked,
         resolved=resolved,
-        newest=max((one.last_us for one in found), default=0),
+        alerts=alerts_of(parts),
         query_words=asked.words,
     )
 
@@ -96,8 +100,25 @@ def problem(request: Request) -> Response:
         operation=operations.get(found.operation),
         query=query,
         page=page,
+        alert=alerts_of(parts).get(found.fingerprint),
+        did=request.query_params.get("did", ""),
         deaths=deaths_of(parts.partition, parts.partition.key("dead_by", "problem", found.fingerprint), found, now_us),
     )
+
+
+def alerts_of(parts: Parts) -> dict[str, StandingAlert]:
+    """The alerts that stand about problems, by fingerprint."""
+    standing = Alerts(parts.partition).find()
+    return {one.key.removeprefix(ABOUT): one for one in standing if one.key.startswith(ABOUT)}
+
+
+def acknowledge(request: Request) -> Response:
+    """Somebody knows of a problem: it is not told again until it was over."""
+    parts, fingerprint = parts_of(request), request.path_params["fingerprint"]
+    found = parts.problems.read(fingerprint)
+    by, reason = person_of(request)
+    Alerts(parts.partition).acknowledge(f"{ABOUT}{found.fingerprint}", by, reason)
+    return RedirectResponse(f"/problems/{found.fingerprint}?did=acknowledge", 303)
 
 
 def state_of(problem: Problem) -> str:

@@ -8,6 +8,7 @@ address made here means the same when it is opened elsewhere. Scope: reading and
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -71,7 +72,7 @@ class Query:
 
     def command(self, verb: str) -> str:
         """What says the same on the command line."""
-        options = [f"--{name} {value}" for name, value in self.criteria.items()]
+        options = [f"--{name} {shlex.quote(value)}" for name, value in self.criteria.items()]
         if self.pile == "expired":
             options.append("--expired")
         return " ".join(["python -m worker dlq", verb, *(options or ["--all"])])

@@ -61,7 +61,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 def bare(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page that asks the store nothing: for when it cannot answer, or nobody was let in."""
     frame: dict[str, Any] = {
-        "counts": {}, "now_us": 0, "path": request.url.path, "visitor": getattr(request.state, "visitor", None),
+        "counts": {}, "now_us": 0, "path": request.scope["path"], "visitor": getattr(request.state, "visitor", None),
         "place": parts_of(request).settings.environment, "live": False, "query_words": {},
     }  # fmt: skip
     return HTMLResponse(TEMPLATES.get_template(template).render(frame | values), status)

@@ -27,7 +27,7 @@ def sign_in(request: Request) -> Response:
         return bare(request, "sign_in.html", 401, next=to, wrong=True)
     answer = RedirectResponse(to, 303)
     console_url = parts.settings.observe.console_url or ""
-    behind_tls = request.url.scheme == "https" or console_url.startswith("https:")
+    behind_tls = request.scope["scheme"] == "https" or console_url.startswith("https:")
     answer.set_cookie(
         COOKIE, cookie_for(key), max_age=HOLDS_S, httponly=True, samesite="strict",
         secure=behind_tls, path="/",

@@ -39,8 +39,10 @@ def neighbour(request: HTTPConnection) -> Visitor | None:
     """Somebody on this machine, come without a detour."""
     peer = request.client.host if request.client else ""
     here = _is_loopback(peer) and not any(name in request.headers for name in FORWARDED)
-    host = request.url.hostname or ""
-    ours = here and (host == "localhost" or _is_loopback(host))
+    asked = request.headers.get("host", "").lower()
+    name, _, port = asked.rpartition(":")
+    host = name if port.isdecimal() else asked
+    ours = here and (host == "localhost" or _is_loopback(host.strip("[]")))
     return Visitor(f"console@{peer}", True, True, False) if ours else None
 
 

@@ -120,7 +120,7 @@ def play(
     ending.print_windows(everything, console)
     ending.print_alerts(everything, console)
     ending.print_claims(found, console, time.monotonic() - begun)
-    ending.print_way_around(stage.folder, stays, console)
+    ending.print_way_around(stage.folder, stays, stage.settings.public_url, console)
     return found
 
 

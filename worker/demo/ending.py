@@ -81,12 +81,13 @@ def print_claims(claims: list[Claim], console: Console, took_s: float | None = N
     console.print(f"\n{kept} of {len(claims)} claims kept.{took}", style=style, highlight=False)
 
 
-def print_way_around(folder: Path, stays: bool, console: Console) -> None:
+def print_way_around(folder: Path, stays: bool, web: str | None, console: Console) -> None:
     """Where everything is, and the commands that show it."""
     place, python = shlex.quote(str(shown(folder))), shlex.quote(str(shown(Path(sys.executable))))
     commands = [*LOOKS, MORE.format(account=FLEET)] if stays else LATER
     lines = [
         "",
+        *([f"In a browser on this machine: {web}/"] if stays and web else []),
         "Look around in another terminal:" if stays else "Look around (a command starts the store of this run again):",
         *([f"  cd {shlex.quote(str(ROOT))}"] if stays or Path.cwd() != ROOT else []),
         f"  set -a; . {place}/environment; set +a",

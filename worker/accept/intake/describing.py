@@ -73,11 +73,10 @@ def _paths(require_key: str) -> Schema:
                 [_header("If-None-Match", "The tag that the caller has.", TEXT)],
                 {"ETag": {"schema": TEXT}},
             ),
-            "delete": _cancel("cancel_job"),
         },
         "/v1/jobs/{job_id}/cancel": {
             "parameters": [_place("job_id", "As it was given when the job was accepted.")],
-            "post": _cancel("cancel_job_too"),
+            "post": _cancel("cancel_job"),
         },
         "/v1/operations": {"get": _read("operation_page", "What can be asked for, with schemas.", "list_operations")},
         "/v1/operations/{name}": {

@@ -103,7 +103,7 @@ class Client:
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         """Takes it back while it waits. Raises `PacelineRefused` (409) when it is too late."""
-        found = json.loads(self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}"))
+        found = json.loads(self._ask("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel", b""))
         assert isinstance(found, dict)
         return found
 

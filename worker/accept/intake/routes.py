@@ -68,7 +68,6 @@ def ways(parts: Parts, document: Callable[[], dict[str, Any]]) -> list[Way]:
         Way("GET", "/v1/errors/{name}", ASK_OR_LOOK, shown(lambda _, asked: described(asked.path_params["name"]))),
         Way("POST", "/v1/jobs", ASK, posting.post),
         Way("GET", "/v1/jobs/{job_id}", ASK_OR_LOOK, reading.get),
-        Way("DELETE", "/v1/jobs/{job_id}", ASK_OR_ACT, reading.cancel),
         Way("POST", "/v1/jobs/{job_id}/cancel", ASK_OR_ACT, reading.cancel),
         Way("GET", "/v1/operations", ASK_OR_LOOK, shown(listing.list_operations)),
         Way("GET", "/v1/operations/{name}", ASK_OR_LOOK, shown(listing.read_operation)),

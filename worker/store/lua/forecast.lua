@@ -21,7 +21,7 @@ local function when(w, n)
   local turns, rest, free = turns_of(w, n)
   local at = now
   -- who is in flight leaves a window's length after its answer
-  if rest > free then at = window_next(w, now, rest - free) or (now + A.call_us + w.len) end
+  if rest > free then at = math.abs(window_next(w, now, rest - free) or (now + A.call_us + w.len)) end
   return math.max(at, w.shut) + turns * (w.len + A.call_us)
 end
 

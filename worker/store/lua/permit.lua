@@ -12,7 +12,7 @@ local quiet = tonumber(m[1] or 0)
 if now < quiet then return {0, now, quiet} end
 local doubt = doubt_of(account_of(A.group), tonumber(m[2] or 0), quiet, A.mode, A.transit_us)
 local room, again = budget_room(A.group, windows, 0, now, doubt)
-if room <= 0 then return {0, now, again} end
+if room <= 0 then return {0, now, latest(again)} end
 permits_take(windows, 1)
 local info = {acct = account_of(A.group), group = A.group, at = now, worker = A.worker, win = {}, occ = {}, taken = {}}
 for i, w in ipairs(windows) do info.win[i], info.occ[i], info.taken[i] = w.name, w.tot + w.inf, w.taken end

@@ -8,7 +8,7 @@ local now = read_clock()
 local windows = load_windows(A.group, now)
 if not windows then return {} end
 local room, again = budget_room(A.group, windows, A.p or 1, now, {unsure = 0, quiet = 0, transit = 0})
-local reply = {now, room > 0 and 0 or again}
+local reply = {now, room > 0 and 0 or latest(again)}
 for _, w in ipairs(windows) do
   window_save(w)
   reply[#reply + 1] = {w.name, w.lim, w.ceil, w.len, w.tot + w.inf, w.inf, w.fgn, w.shut}

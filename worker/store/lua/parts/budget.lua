@@ -2,7 +2,7 @@
 -- The windows of a budget, taken together or not at all; and what an answer teaches about them.
 -- conf: 'g:<account|budget>' -> window names joined by ','; 'a:<account>' -> 'api|headers(1/0)'
 
-local BLOCKED = -1        -- no permit until a call in flight settles
+local BLOCKED = -1        -- no permit until a call in flight settles; -t: until then, or until time t (µs)
 local FAR = 4000000000000000
 
 local function account_of(group) return string.match(group, '^(.*)|[^|]*$') end
@@ -45,6 +45,16 @@ local function doubt_of(account, unsure, quiet, mode, transit)
   return {unsure = unsure, quiet = quiet, headers = headers, mode = mode, transit = transit}
 end
 
+-- the later of two such times; a settled call may bring it forward when it may bring one of them forward
+local function later(a, b)
+  if a == BLOCKED or b == BLOCKED then return BLOCKED end
+  local most = math.max(math.abs(a), math.abs(b))
+  return (a < 0 or b < 0) and -most or most
+end
+
+-- for those who wait for a time and for nothing else
+local function latest(again) return again < BLOCKED and -again or again end
+
 -- how many permits priority p may take now in all windows, and otherwise when to look again (µs or BLOCKED)
 local function budget_room(group, windows, p, now, doubt)
   local room, at = 1000000, 0
@@ -63,11 +73,9 @@ local function budget_room(group, windows, p, now, doubt)
     end
     if w.shut > now then
       free = 0
-      again = math.max(again, w.shut)
+      again = again == BLOCKED and w.shut or later(again, w.shut)
     end
-    if free <= 0 then
-      if again == BLOCKED or at == BLOCKED then at = BLOCKED else at = math.max(at, again) end
-    end
+    if free <= 0 then at = later(at, again) end
     room = math.min(room, free)
   end
   return math.max(room, 0), at

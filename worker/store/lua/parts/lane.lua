@@ -19,6 +19,7 @@ local function touch_group(group, p, now, quiet)
   end
   local at = tonumber(head[2])
   local gate = tonumber(redis.call('HGET', k_gates(account_of(group)), group .. '|' .. p) or 0)
+  if gate < BLOCKED then gate = -gate end
   if gate == BLOCKED then
     redis.call('ZREM', k_ready(p), group)
     return
@@ -54,7 +55,7 @@ end
 local function open_gates(account, now, only_blocked)
   local gates = redis.call('HGETALL', k_gates(account))
   for i = 1, #gates, 2 do
-    if not only_blocked or tonumber(gates[i + 1]) == BLOCKED then
+    if not only_blocked or tonumber(gates[i + 1]) < 0 then
       redis.call('HDEL', k_gates(account), gates[i])
       local group, p = string.match(gates[i], '^(.*)|(%d)$')
       touch_group(group, p, now)

@@ -120,14 +120,17 @@ local function window_load(name, now)
   return w
 end
 
--- when the next call that was never answered counts as arrived; nil while an answer may still come first
+-- when the next call that was never answered counts as arrived; below 0 while an answer may still come first; nil
+-- without any
 local function window_late(w, now)
-  if w.late == 0 or w.inf > w.late then return nil end
+  if w.late == 0 then return nil end
   local head = redis.call('ZRANGE', k_late(w.name), 0, 0, 'WITHSCORES')
-  return head[2] and math.max(tonumber(head[2]), now + 1)
+  local at = head[2] and math.max(tonumber(head[2]), now + 1)
+  return at and (w.inf > w.late and -at or at)
 end
 
--- when `deficit` permits will have left the window; nil when only a call in flight can tell
+-- when `deficit` permits will have left the window; below 0: then, or when a call in flight settles; nil when only that
+-- can tell
 local function window_next(w, now, deficit)
   local got = 0
   local foreign = w.fgn
