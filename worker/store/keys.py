@@ -44,7 +44,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "due": KeyName("due:%s:%s", "zset", "lane, priority: parked job -> time it is due (µs)"),
     "group": KeyName("g:%s:%s", "zset", "budget of an account, priority: lane -> last served, or when it is due (µs)"),
     "ready": KeyName("ready:%s", "zset", "priority: budget of an account -> when it is worth a look (µs)"),
-    "gates": KeyName("gates:%s", "hash", "account: budget|priority -> no permit before (µs); below 0: or a settled call"),
+    "gates": KeyName("gates:%s", "hash", "account: budget|priority -> no permit before (µs); below 0: or a settle"),
     "flying": KeyName("flying", "hash", "lane -> jobs in flight"),
     "capped": KeyName("capped", "set", "lanes set aside because their in-flight cap is reached"),
     "trouble": KeyName("trouble", "hash", "lane -> failures in a row, calls allowed in flight, no call before, since"),
