@@ -196,7 +196,7 @@ def _inside(operation: Asked, exchange: Exchange, response: Response, envelope: 
 def _authorization(response: Response, envelope: dict[str, Any], data: Any) -> Outcome:
     allowed = data.get("allowed") if isinstance(data, dict) else None
     if allowed == "UNKNOWN":
-        return AuthorizationUnknown(**_said(response, envelope), result=data)
+        return AuthorizationUnknown(**_said(response, envelope), detail="UNKNOWN", result=data)
     if allowed not in ANSWERS:
         return _undocumented(response, envelope, "a success without a known value of 'allowed'")
     return Success(**_said(response, envelope), result=data)

@@ -280,6 +280,8 @@ def _with(chosen: Chosen, **facts: Any) -> Chosen:
 
 
 def _said(outcome: Outcome) -> str:
+    if outcome.detail and outcome.code == "1000":  # the envelope says "Success", and what is inside does not
+        return f"the answer is {outcome.detail}"
     return outcome.message or outcome.detail or outcome.error_class
 
 
