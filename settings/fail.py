@@ -33,6 +33,9 @@ class FailSection(Section):
     backoff_cap_s: Seconds = Field(default=300.0, description="seconds above 0, the longest wait between attempts")
     brake_count: Whole = Field(default=50, description="a whole number of dead letters of one problem, at least 1")
     brake_window_s: Seconds = Field(default=60.0, description="seconds above 0 in which the brake counts")
+    brake_probe_s: Seconds | None = Field(
+        default=None, description="seconds above 0 between single calls that may end a brake; none: a person does"
+    )
     credential_probe_s: Seconds = Field(default=900.0, description="seconds above 0 between probes")
     result_ttl_s: WholeSeconds = Field(default=86_400, description="whole seconds, at least 1, that a result is kept")
     dead_ttl_s: WholeSeconds = Field(default=2_592_000, description="whole seconds, at least 1")

@@ -26,7 +26,7 @@ from worker.store.partition import Partition
 from worker.store.scripts import Scripts
 
 NOWHERE = {"country_code": "IN", "party_id": "CPO", "location_id": "NOWHERE"}
-PAGES = ("/", "/problems", "/dead-letters", "/jobs", "/lanes", "/workers", "/audit")
+PAGES = ("/", "/problems", "/dead-letters", "/jobs", "/lanes", "/workers", "/audit", "/policy")
 
 
 @dataclass(frozen=True)

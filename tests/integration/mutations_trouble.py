@@ -1,5 +1,6 @@
-"""Lanes in trouble: their rules, and which test fails when one is taken out of the source."""
+"""Lanes in trouble or braked: their rules, and which test fails when one is taken out of the source."""
 
+from tests.integration import test_rules_broker_brake as brake
 from tests.integration import test_rules_broker_trouble as trouble
 from tests.integration.mutations import Mutation, without
 
@@ -62,5 +63,42 @@ TROUBLE_RULES: list[Mutation] = [
     *without(
         "unknown outcomes are", "bury.lua", "if A.trouble and J['repeat'] == '1' and", "if A.trouble and",
         trouble.test_a_call_that_must_not_be_repeated_is_told_all_the_same,
+    ),
+    *without(
+        "a brake tries one call", SERVE, "    want = 1      -- one call", "    -- one call",
+        brake.test_a_braked_lane_tries_one_call_when_its_time_has_come,
+    ),
+    *without(
+        "not before its time", SERVE,
+        "    if at > now then redis.call('ZADD', k_group(group, p), I(at), lane) return 0 end\n", "",
+        brake.test_a_braked_lane_tries_one_call_when_its_time_has_come,
+    ),
+    *without(
+        "a success releases it", SERVE, "hold and scope or ctx.probe", "ctx.probe",
+        brake.test_a_call_that_succeeds_releases_the_brake_and_resolves_its_alert,
+    ),
+    *without(
+        "a failure does not", ACK, "local refused = A.refused or failed", "local refused = A.refused",
+        brake.test_a_call_that_fails_keeps_it_for_another_while, end="buried",
+    ),
+    *without(
+        "no answer is a failure", ACK, "A.settle.mode ~= 'refund' and (A.why", "A.settle.mode == 'answered' and (A.why",
+        brake.test_a_call_that_fails_keeps_it_for_another_while, end="never answered",
+    ),
+    *without(
+        "an attempt is a failure", ACK, "(A.why or A.attempt == 1)", "A.why ~= nil",
+        brake.test_a_call_that_fails_keeps_it_for_another_while, end="parked with an attempt",
+    ),
+    *without(
+        "never sent is none", ACK, "A.settle.mode ~= 'refund' and (A.why or A.attempt == 1)", "true",
+        brake.test_a_call_that_never_went_out_is_followed_by_another_at_once,
+    ),
+    *without(
+        "the probe is written down", SERVE, "        hold.probe = lease\n", "",
+        brake.test_a_worker_that_ends_with_the_call_is_followed_by_another,
+    ),
+    *without(
+        "a person ends it", "parts/dead.lua", "every = conf_number('brake_probe', 0)", "every = 30000000",
+        brake.test_without_such_a_setting_a_person_ends_it,
     ),
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The served HTTP intake against its own description: thousands of requests, right and wrong, with every check on.
 
-What is sent comes from the document at `/openapi.json`. One check is told what to expect at `POST /v1/jobs`: a call
-that fits its schema may still be refused, since no schema says which accounts exist or whose party may be named.
+What is sent comes from the document at `/openapi.json`. One check is told what to expect at `POST /v1/jobs` and
+`POST /v1/undelivered`: what fits its schema may still be refused, since no schema says which accounts exist or whose
+party may be named.
 """
 
 import json
@@ -17,6 +18,10 @@ from tests.integration.intake import entry, serving
 CONFIG = """
 [[operations]]
 include-name = "POST /v1/jobs"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "422", "429", "503"]
+
+[[operations]]
+include-name = "POST /v1/undelivered"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "422", "429", "503"]
 """
 LEAST = 2_000

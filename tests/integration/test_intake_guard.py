@@ -25,6 +25,7 @@ WAYS: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/jobs/0-1"): set(ROLES),
     ("GET", "/v1/jobs/0-1?evidence=true"): LOOK,
     ("POST", "/v1/jobs/0-1/cancel"): {"enqueue", "operate", "admin"},
+    ("POST", "/v1/undelivered"): {"enqueue", "operate", "admin"},
     ("GET", "/v1/operations"): set(ROLES),
     ("GET", "/v1/operations/hub.stop_session"): set(ROLES),
     ("GET", "/v1/lanes"): LOOK,

@@ -123,7 +123,9 @@ def test_a_lane_whose_calls_hang_for_25_seconds_delays_nobody_else(desk: Desk) -
     put_each(desk, {(number, OPERATIONS[1]): 40 for number in range(50)})
     hanging, others = [], 0
     for _ in range(100):  # 25 s, a quarter of a second each
-        slips = desk.take(16 - len(hanging)).slips
+        free = 16 - len(hanging)
+        slips = desk.take(free).slips
+        assert len(slips) == free  # no thread is idle for those that hang
         hanging += [slip for slip in slips if slip.facts["operation"] == OPERATIONS[0]]
         healthy = [slip for slip in slips if slip.facts["operation"] != OPERATIONS[0]]
         others += len(healthy)
@@ -131,7 +133,7 @@ def test_a_lane_whose_calls_hang_for_25_seconds_delays_nobody_else(desk: Desk) -
         desk.now_us += micros(0.25)
         desk.renew(*hanging)
     assert len(hanging) == 8  # half of the threads
-    assert others == 100 * 8
+    assert others >= 100 * 8
 
 
 def test_100000_jobs_that_fall_due_at_once_never_block_the_store(

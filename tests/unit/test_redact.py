@@ -220,3 +220,27 @@ def test_whom_a_call_names_is_masked_in_every_text_while_it_is_in_hand() -> None
     showing = Redactor(list, "show")
     showing.attend(call)
     assert showing.redact_text(said) == said
+
+
+def test_what_a_cut_leaves_of_an_address_or_a_number_is_masked_too(redactor: Redactor) -> None:
+    for whole in ("asha.77019@drivers.example", VIN, "+91 98200 77019"):
+        for length in range(8, len(whole)):
+            assert whole[:8] not in redactor.redact_text(f"ask {whole[:length]}…")
+    assert redactor.redact_text("the quota is excee…") == "the quota is excee…"
+
+
+def test_json_quoted_in_a_text_shows_nobody(redactor: Redactor) -> None:
+    said = 'odd: {"uid": "04AF3C219B77D0", "latitude": 48.85837, "coordinates": [2.29, 48.85], "step": "two"}'
+    assert redactor.redact_text(said) == (
+        'odd: {"uid": "…77D0", "latitude": "[hidden]", "coordinates": ["[hidden]", "[hidden]"], "step": "two"}'
+    )
+    assert "48.85837" in Redactor(list, "show").redact_text(said)
+
+
+def test_addresses_and_cards_in_a_path_are_masked_and_a_link_that_was_cut_is_still_a_link(redactor: Redactor) -> None:
+    redactor.attend({"uid": "04AF3C219B77D0"})
+    shown = redactor.redact_url("https://h/of/asha%40drivers.example/04AF3C219B77D0/x")
+    assert shown == "https://h/of/…mple/…77D0/x"
+    redactor.attend(None)
+    shown = redactor.redact_headers([("Link", f"<https://h/a%20{VIN}%20b?code=hush{'x' * 2000}")])["link"]
+    assert (VIN in shown, "hush" in shown) == (False, False)

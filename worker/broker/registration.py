@@ -59,6 +59,7 @@ def _numbers(settings: Settings) -> dict[str, int]:
         "dead_ttl": settings.fail.dead_ttl_s,
         "key_ttl": settings.fail.key_ttl_s,
         "brake_count": settings.fail.brake_count,
+        "brake_probe": int((settings.fail.brake_probe_s or 0) * 1_000_000),
         "brake_window": int(settings.fail.brake_window_s * 1_000_000),
     }
     if settings.broker.lane_cap is not None:

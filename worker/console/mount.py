@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.accept.intake.parts import Parts as IntakeParts
-from worker.console import acting, crew, jobs, lanes, letters, overview, problems, signing_in
+from worker.console import acting, crew, jobs, lanes, letters, overview, policy, problems, signing_in
 from worker.console.guard import Guard
 from worker.console.parts import Parts
 from worker.console.rendering import FOLDER, bare
@@ -41,6 +41,7 @@ READ: tuple[tuple[str, Page], ...] = (
     ("/lanes", lanes.lanes),
     ("/workers", crew.workers),
     ("/audit", crew.audit),
+    ("/policy", policy.policy),
     ("/sign-in", signing_in.form),
 )
 CHANGE: tuple[tuple[str, Page], ...] = (

@@ -17,6 +17,8 @@ NAMES_FROM = 6
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")
 VIN = re.compile(r"\b(?=[A-HJ-NPR-Z0-9]{0,16}[0-9])[A-HJ-NPR-Z0-9]{17}\b")
 _PHONE = re.compile(r"\+\d[\d ]{6,16}\d\b")
+_STUMP = re.compile(r"(?:(?<![\w.+@-])(?=[\w.+@-]{0,128}[\d@.])[\w.+@-]{6,128}|\+\d[\d ]{5,16})(?=…)")
+"""What is left, before the mark of a cut, of a value that was cut in two and is known by its look no longer."""
 
 
 def masked(value: str) -> str:
@@ -29,7 +31,7 @@ def without_people(text: str) -> str:
     patterns = (_EMAIL, VIN, _PHONE) if "@" in text else (VIN, _PHONE)
     for pattern in patterns:
         text = pattern.sub(lambda match: masked(match[0]), text)
-    return text
+    return _STUMP.sub("", text) if "…" in text else text
 
 
 def names_in(value: Any, key: str = "") -> Iterator[str]:

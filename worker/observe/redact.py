@@ -15,7 +15,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from worker.observe import allowed
 from worker.observe.known_secrets import CUT, HIDDEN, KnownSecrets
@@ -150,6 +150,12 @@ class Redactor:
             shown = f'"{HIDDEN}"'
         return f'"{key}": {shown}'
 
+    def _quoted_field(self, match: re.Match[str]) -> str:
+        """JSON that a text quotes: what stands under a person's or a secret's name; the rest is the text's own."""
+        name = match["key"].lower()
+        personal = name in allowed.PERSONAL and not self._show_personal
+        return self._field(match) if personal or name in allowed.SECRET else match[0]
+
     def _text(self, text: str) -> str:
         text = self._remembered(text)
         for name in getattr(self._about, "names", ()):
@@ -171,6 +177,8 @@ class Redactor:
     def _masked_text(self, text: str) -> str:
         text = _SCHEME.sub(rf"\1\2{HIDDEN}", self._without_secrets(text))
         text = _RESULT_SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
+        if '":' in text or '" :' in text:
+            text = _FIELD.sub(self._quoted_field, text)
         return text if self._show_personal else without_people(text)
 
     def _url(self, url: str) -> str:
@@ -189,7 +197,7 @@ class Redactor:
     def _link(self, value: str) -> str:
         if "<" not in value:
             return self._url(_cut(value))
-        return re.sub(r"<([^>]*)>", lambda match: f"<{self._url(match[1])}>", self._text(_cut(value)))
+        return re.sub(r"<([^>]*)(?:>|$)", lambda match: f"<{self._url(match[1])}>", self._text(_cut(value)))
 
     def _path(self, path: str) -> str:
         segments = path.split("/")
@@ -199,6 +207,8 @@ class Redactor:
                 segments[position] = HIDDEN
             elif not self._show_personal and (before[-3:-2] == ["tokens"] or VIN.search(unquote(segment))):
                 segments[position] = masked(unquote(segment))
+            elif (plain := unquote(segment)) != (shown := self._text(plain)):
+                segments[position] = quote(shown, safe="[]@:,").replace(quote(CUT), CUT)
         return "/".join(segments)
 
     def _without_secrets(self, text: str) -> str:

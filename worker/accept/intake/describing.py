@@ -78,6 +78,7 @@ def _paths(require_key: str) -> Schema:
             "parameters": [_place("job_id", "As it was given when the job was accepted.")],
             "post": _cancel("cancel_job"),
         },
+        "/v1/undelivered": {"post": _report()},
         "/v1/operations": {"get": _read("operation_page", "What can be asked for, with schemas.", "list_operations")},
         "/v1/operations/{name}": {
             "parameters": [_place("name", "Such as hub.start_session.")],
@@ -153,6 +154,27 @@ def _post(require_key: str) -> Schema:
                     "Idempotency-Replayed": {"schema": TEXT, "description": "There when the job was there already."},
                 },
                 "links": {"job": {"operationId": "read_job", "parameters": {"job_id": "$response.body#/id"}}},
+            },
+            **_troubles(400, 401, 403, 413, 415, 422, 429, 503),
+        },
+    }
+
+
+def _report() -> Schema:
+    return {
+        "operationId": "report_undelivered",
+        "summary": "Report a push of the hub that never came.",
+        "description": "It becomes a dead letter with an alert, and a bundle for the hub's support. The same thing "
+        "reported again is the same letter; ids are compared without case.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": ref("undelivered")}}},
+        "responses": {
+            "201": {
+                **_json("It is kept.", ref("reported")),
+                "headers": {
+                    "Location": {"schema": TEXT, "description": "The dead letter."},
+                    "Idempotency-Replayed": {"schema": TEXT, "description": "There when it was reported before."},
+                },
+                "links": {"letter": {"operationId": "read_job", "parameters": {"job_id": "$response.body#/id"}}},
             },
             **_troubles(400, 401, 403, 413, 415, 422, 429, 503),
         },

@@ -28,6 +28,8 @@ class Parts:
     def __init__(self, settings: Settings, partition: Partition, enqueuer: Enqueuer, redactor: Redactor) -> None:
         self.settings = settings
         self.intake = settings.intake
+        self.accounts = settings.accounts()
+        self.redactor = redactor
         self.partition = partition
         self.enqueuer = enqueuer
         self.gathering = Gathering(enqueuer, partition, settings.intake.max_waiting)

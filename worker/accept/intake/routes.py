@@ -21,6 +21,7 @@ from worker.accept.intake.metrics import metrics
 from worker.accept.intake.parts import Parts
 from worker.accept.intake.posting import Posting
 from worker.accept.intake.reading import Reading
+from worker.accept.intake.reporting import Reporting
 from worker.accept.intake.trouble import described
 
 ANYBODY: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ class Way:
 
 def ways(parts: Parts, document: Callable[[], dict[str, Any]]) -> list[Way]:
     """All of them."""
-    posting, reading = Posting(parts), Reading(parts)
+    posting, reading, reporting = Posting(parts), Reading(parts), Reporting(parts)
 
     def shown(read: Callable[[Parts, Request], Any]) -> Answer:
         async def answer(request: Request, _: Caller) -> Response:
@@ -69,6 +70,7 @@ def ways(parts: Parts, document: Callable[[], dict[str, Any]]) -> list[Way]:
         Way("POST", "/v1/jobs", ASK, posting.post),
         Way("GET", "/v1/jobs/{job_id}", ASK_OR_LOOK, reading.get),
         Way("POST", "/v1/jobs/{job_id}/cancel", ASK_OR_ACT, reading.cancel),
+        Way("POST", "/v1/undelivered", ASK_OR_ACT, reporting.post),
         Way("GET", "/v1/operations", ASK_OR_LOOK, shown(listing.list_operations)),
         Way("GET", "/v1/operations/{name}", ASK_OR_LOOK, shown(listing.read_operation)),
         Way("GET", "/v1/lanes", LOOK, shown(listing.list_lanes)),

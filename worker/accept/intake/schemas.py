@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from worker.accept.envelope import PRIORITIES
 from worker.accept.intake.trouble import KINDS, WHERE
 from worker.accept.operation import Operation
+from worker.fail.undelivered import LONGEST_ID, LONGEST_NOTE, OWED
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
@@ -133,10 +134,34 @@ WINDOW = record(
     }
 )  # fmt: skip
 BY_PRIORITY = record(dict.fromkeys(PRIORITIES, COUNT))
+UNDELIVERED: Schema = {
+    "type": "object",
+    "description": "Something that the hub should have pushed to us, and did not.",
+    "required": ["account", "kind", "id"],
+    "properties": {
+        "account": {"type": "string", "description": "An account of the hub.", "examples": ["hub:IN-ABC"]},
+        "kind": {"type": "string", "enum": list(OWED)},
+        "id": {
+            "type": "string", "minLength": 1, "maxLength": LONGEST_ID,
+            "description": "The session's or CDR's id; of a command_result the id of the command's job.",
+        },
+        "detail": {
+            "type": ["string", "null"],
+            "description": f"What else support should know; {LONGEST_NOTE} characters are kept, masked.",
+        },
+    },
+    "additionalProperties": False,
+    "examples": [{"account": "hub:IN-ABC", "kind": "cdr", "id": "CDR-77", "detail": "the session ended yesterday"}],
+}  # fmt: skip
 ANSWERS: Schema = {
     "accepted": record(
         {"id": TEXT, "location": TEXT, "operation": TEXT, "account": TEXT, "expected_send_at": maybe(TIME)},
         "The job that now stands for the call. `expected_send_at` is null while nobody can tell.",
+    ),
+    "undelivered": UNDELIVERED,
+    "reported": record(
+        {"id": TEXT, "location": TEXT, "status": {"enum": ["reported", "noted", "again"]}},
+        "The dead letter that stands for it: a new one, one that was open already, or one that is open again.",
     ),
     "job": record(
         {

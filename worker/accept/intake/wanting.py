@@ -19,7 +19,8 @@ from worker.accept.operation import operations
 from worker.accept.refusal import did_you_mean
 from worker.errors import Refused
 
-MEMBERS: dict[str, tuple[str, tuple[type, ...]]] = {
+Members = Mapping[str, tuple[str, tuple[type, ...]]]
+MEMBERS: Members = {
     "operation": ("the name of an operation, such as hub.start_session", (str,)),
     "account": ("the name of an account, such as hub:IN-ABC", (str,)),
     "params": ("an object", (dict,)),
@@ -39,7 +40,7 @@ def wanted_from(
     said: Mapping[str, Any], key: str | None, caller: Caller, require_key: str, trace: str | None = None
 ) -> Wanted:
     """The call that `said` asks for. `key` is the header's. Raises `Trouble` and `Refused`."""
-    _check_members(said)
+    check_members(said, MEMBERS, REQUIRED, "a call")
     own = said.get("key")
     if own is not None:
         own = _usable(own, "key")
@@ -100,19 +101,20 @@ def _needs_key(repeatable: bool, require_key: str) -> bool:
     return require_key == "always" or (require_key == "unrepeatable" and not repeatable)
 
 
-def _check_members(said: Mapping[str, Any]) -> None:
+def check_members(said: Mapping[str, Any], members: Members, required: Sequence[str], what: str) -> None:
+    """Raises `Refused` with the first member that is unknown, of the wrong kind, or not there."""
     for name, value in said.items():
-        if name not in MEMBERS:
+        if name not in members:
             raise Refused(
-                f"{name[:40]!r} is not known; {did_you_mean(name, MEMBERS)}a call has {', '.join(MEMBERS)}; rename it "
+                f"{name[:40]!r} is not known; {did_you_mean(name, members)}{what} has {', '.join(members)}; rename it "
                 "or leave it out."
             )
-        words, types = MEMBERS[name]
+        words, types = members[name]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise Refused(f"expected {name} to be {words}, got {_kind(value)}; correct it.")
-    for name in REQUIRED:
+    for name in required:
         if name not in said:
-            raise Refused(f"expected {name} ({MEMBERS[name][0]}), got nothing; add it.")
+            raise Refused(f"expected {name} ({members[name][0]}), got nothing; add it.")
 
 
 def _kind(value: Any) -> str:

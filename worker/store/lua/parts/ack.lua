@@ -38,9 +38,12 @@ local function ack_open(J, status, now)
       trouble_eased(J.lane, J.group, info.at, now)
     end
     if info.probe then
+      -- a held lane is free when a call of it succeeds, and not when one more has failed
+      local failed = string.sub(info.probe, 1, 5) == 'lane:' and A.settle.mode ~= 'refund' and (A.why or A.attempt == 1)
+      local refused = A.refused or failed
       -- no answer, or a limit's, says nothing about what the hold is for; a certificate that is refused does
-      local void = not A.refused and A.settle.mode ~= 'answered' or A.close
-      if void then probe_void(info.probe, A.lease, now) else probe_answered(info.probe, A.lease, A.refused, now) end
+      local void = not refused and A.settle.mode ~= 'answered' or A.close
+      if void then probe_void(info.probe, A.lease, now) else probe_answered(info.probe, A.lease, refused, now) end
     end
   else
     permit_correct(A.group, A.lease, A.settle, now)

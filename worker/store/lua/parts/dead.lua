@@ -23,7 +23,7 @@ local function dead_brake(J, fp, now)
   redis.call('HSET', k_problem(fp), 'burst_at', I(at), 'burst_n', I(n))
   if n < limit then return end
   local scope = 'lane:' .. J.lane
-  if hold_set(scope, {cause = 'brake', by = 'paceline', problem = fp,
+  if hold_set(scope, {cause = 'brake', by = 'paceline', problem = fp, every = conf_number('brake_probe', 0),
       reason = n .. ' dead letters of one problem within ' .. I(span / 1000000) .. ' s'}, nil, now) then
     raise_alert('hold:' .. scope, cjson.encode({kind = 'brake', scope = scope, problem = fp, account = J.acct,
       operation = J.op, job = J.id, count = n}), now)

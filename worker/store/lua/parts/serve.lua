@@ -40,9 +40,13 @@ end
 
 -- up to `want` jobs of one lane; appends cards to `out`
 local function serve_lane(lane, group, p, want, windows, ctx, now, out)
-  if redis.call('HEXISTS', k_holds(), 'lane:' .. lane) == 1 then
-    redis.call('ZREM', k_group(group, p), lane)
-    return 0
+  local scope = 'lane:' .. lane
+  local hold = hold_read(scope)
+  if hold then
+    local at = not hold.probe and not ctx.probe and tonumber(hold.probe_at or FAR) or FAR
+    if at == FAR then redis.call('ZREM', k_group(group, p), lane) return 0 end
+    if at > now then redis.call('ZADD', k_group(group, p), I(at), lane) return 0 end
+    want = 1      -- one call is let through, and ends the hold when it succeeds
   end
   local cap = lane_cap(lane)
   local trouble = trouble_read(lane)
@@ -73,10 +77,14 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
     else
       J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
       local lease = ctx.nonce .. '.' .. I(#out + 1)
-      local info = lease_make(lease, J, windows, ctx.worker, now + ctx.lease_us, ctx.probe, now)
+      local info = lease_make(lease, J, windows, ctx.worker, now + ctx.lease_us, hold and scope or ctx.probe, now)
       out[#out + 1] = lease_card(lease, info, J) or {lease, id, '', '{}'}
       ctx.given[#ctx.given + 1] = lease
       given = given + 1
+      if hold then
+        hold.probe = lease
+        hold_write(scope, hold)
+      end
     end
   end
   if redis.call('EXISTS', k_queue(lane, p)) == 1 then
