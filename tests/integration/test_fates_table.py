@@ -194,7 +194,7 @@ def provoked() -> dict[tuple[str, str, str], set[str]]:
     return found
 
 
-def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[[str, object], None]) -> None:
+def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> None:
     """Prints how many rows there are and how many have a test; with `-s` they are seen."""
     wanted = {(row.api, row.sign, kind) for row in ROWS for kind in ("repeatable", "unrepeatable")}
     found, excused = provoked(), set(NEVER)
@@ -207,7 +207,8 @@ def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[
     said = f"{len(rows)} rows that a call can show, {len(tested)} with provoking tests"
     tests = sum(map(len, found.values()))
     kinds = f"{len(wanted - excused)} rows by kind of call, {len(found)} with {tests} provoking tests"
-    print(f"\n{said}; {kinds}; {len(NEVER)} kinds that no call is of")
+    with capsys.disabled():
+        print(f"\n  {said}; {kinds}; {len(NEVER)} kinds that no call is of")
     record_property("rows", len(rows))
     record_property("provoked", len(tested))
     assert len(rows) == len(tested)
