@@ -194,8 +194,10 @@ def provoked() -> dict[tuple[str, str, str], set[str]]:
     return found
 
 
-def test_every_row_of_the_table_is_provoked_by_a_test(record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> None:
-    """Prints how many rows there are and how many have a test; with `-s` they are seen."""
+def test_every_row_of_the_table_is_provoked_by_a_test(
+    record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prints how many rows there are and how many have a test."""
     wanted = {(row.api, row.sign, kind) for row in ROWS for kind in ("repeatable", "unrepeatable")}
     found, excused = provoked(), set(NEVER)
     assert set(found) - wanted == set(), "tests name rows that do not exist"
