@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import redis
 
@@ -10,6 +11,12 @@ from worker.store.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from worker.sandbox.server import Sandbox
+
+# The same examples in every run, so that a change is judged by what it changed. Others are looked for on purpose:
+# `pytest --hypothesis-profile explore`.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
