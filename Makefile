@@ -21,7 +21,7 @@ test: .venv/.ready ## run every test but the slow ones
 slow: .venv/.ready ## run the slow tests (pytest says 5 where there are none)
 	@$(PY) -m pytest -q -m slow || test $$? -eq 5
 
-bench: .venv/.ready ## measure beside what else one might use, and what waiting, lanes and others cost (half an hour)
+bench: .venv/.ready ## measure beside what else one might use, and what waiting, lanes and others cost (about an hour)
 	@$(PY) -m bench
 
 bench-quick: .venv/.ready ## the same, smaller: quota and throughput within a minute

@@ -35,15 +35,17 @@ assert tasks.ROWS
 
 
 class Field:
-    """`apis` is the judge; `environ` is what a subject is started with."""
+    """`apis` is the judge; `environ` is what a subject is started with; `more` are the simulated APIs' options."""
 
     def __init__(
         self,
         latency: dict[str, float] | None = None,
         unlimited: bool = False,
         limits: Mapping[str, float] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        options: dict[str, Any] = {"latency": {"stellantis": latency}} if latency else {}
+        options: dict[str, Any] = {"latency": {"hub": latency, "stellantis": latency}} if latency else {}
+        options |= more or {}
         if unlimited or limits:
             options["subscriptions"] = [{**one, **UNLIMITED, **(limits or {})} for one in SUBSCRIPTIONS]
         self.apis = SandboxProcess(**options)
@@ -94,6 +96,11 @@ class Field:
         settings = load(self.settings())
         return Enqueuer(settings, self.client, Scripts(self.client, Keys(settings.partition)))
 
+    def computed_s(self) -> float:
+        """Seconds that the store's process has computed since it started, whatever for."""
+        told: dict[str, Any] = self.client.info("cpu")
+        return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+
     def asked(self) -> tuple[int, int]:
         """How often the store was asked since it was cleared (scripts, blocking reads, transactions), and its µs."""
         told: dict[str, Any] = self.client.info("commandstats")
@@ -101,6 +108,12 @@ class Field:
             told[name] for one in ("evalsha", "eval", "blpop", "brpop", "exec") if (name := f"cmdstat_{one}") in told
         ]
         return sum(one["calls"] for one in found), sum(one["usec"] for one in found)
+
+
+def procfile_line() -> list[str]:
+    """How the Procfile starts a worker."""
+    line = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()[0].partition(": ")[2]
+    return ["/bin/sh", "-c", f"exec {line}"]
 
 
 def wanted(count: int, accounts: int = 1) -> list[Wanted]:

@@ -2,7 +2,8 @@
 
 One web process of each, and one process of load with 1 and with 32 connections. What a core can do is posts by the
 seconds that the process itself computed (Linux tells them; elsewhere the time that passed). Paceline's posts are
-checked, stored and foretold; a batch is JSON lines. Its scope ends at figures.
+checked, stored and foretold; a batch is JSON lines, set beside the echo and beside the same calls posted one by one.
+Its scope ends at figures.
 """
 
 import http.client
@@ -22,11 +23,12 @@ from bench.pickup import share
 from bench.subjects.posts import CALL
 
 READY = "Application startup complete"
+OURS = "Paceline"
 
 
 def intake(posts: int = 6_000, lines: int = 10_000) -> list[dict[str, Any]]:
     """Rows for the table."""
-    subjects = {"a FastAPI echo": [sys.executable, "bench/subjects/echo.py"], "Paceline": serve()}
+    subjects = {"a FastAPI echo": [sys.executable, "bench/subjects/echo.py"], OURS: serve()}
     rows: list[dict[str, Any]] = []
     with Field(unlimited=True) as field:
         for connections in (1, 32):
@@ -35,7 +37,8 @@ def intake(posts: int = 6_000, lines: int = 10_000) -> list[dict[str, Any]]:
         echo = rows[-2]["per_core"]
         row = batch(field, lines)
         rows.append({**row, "of_echo": row["per_core"] / echo})
-    return rows
+    one_by_one = next(row for row in rows if row["subject"] == OURS)
+    return [row | {"of_single": row["per_core"] / one_by_one["per_core"]} for row in rows]
 
 
 def serve() -> list[str]:
@@ -70,7 +73,7 @@ def batch(field: Field, lines: int) -> dict[str, Any]:
             raise SystemExit(f"bench: Paceline accepted {good} of {lines} lines")
         return good, [time.perf_counter() - began]
 
-    return measured(field, f"Paceline, {lines} lines at once", serve(), "1", load)
+    return measured(field, f"{OURS}, {lines} lines at once", serve(), "1", load)
 
 
 def measured(

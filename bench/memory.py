@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.crew import Crew
-from bench.field import ROOT, Field, wanted
+from bench.field import Field, procfile_line, wanted
 
 USED_UP = {"limit_per_day": 1, "limit_per_second": 1}
 SETTLE_S, WATCHED_S = 6.0, 10.0
@@ -19,12 +19,11 @@ AT_ONCE = 1000
 
 def memory(steps: tuple[int, ...] = (1_000, 100_000, 1_000_000)) -> list[dict[str, Any]]:
     """Rows for the table, one for each number of waiting jobs; `growth` is against the first."""
-    line = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()[0].partition(": ")[2]
     rows: list[dict[str, Any]] = []
     with Field(limits=USED_UP) as field:
         field.clear()
         environ = field.environ(PACELINE_THREADS="8")
-        with Crew(["/bin/sh", "-c", f"exec {line}"], 1, environ, "ready for action", field.folder) as crew:
+        with Crew(procfile_line(), 1, environ, "ready for action", field.folder) as crew:
             empty = used_by(field)
             desk, waiting = field.desk(), 0
             for step in steps:
