@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from settings.callbacks import CallbacksSection, is_loopback
 from settings.hub import Hub, Party
 from settings.section import FrozenDict, Limit
 from settings.stellantis import Stellantis, Subscription
@@ -36,10 +37,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One credential, and the windows its calls must fit in. A budget without windows is unlimited."""
+    """One credential or receiver, and the windows its calls must fit in. A budget without windows is unlimited."""
 
     name: str
-    api: Literal["hub", "stellantis"]
+    api: Literal["hub", "stellantis", "callback"]
     role: str | None
     country_code: str | None
     party_id: str | None
@@ -94,8 +95,25 @@ def stellantis_account(subscription: Subscription, base_url: str) -> Account:
     )
 
 
-def accounts_of(hub: Hub, stellantis: Stellantis) -> Iterator[Account]:
+def callback_account(host: str, limits: Mapping[str, Limit]) -> Account:
+    """A host that may be told how jobs ended: who we are to it is said by a signature."""
+    own = {"other": limits[host]} if host in limits else {}
+    return Account(
+        name=f"callback:{host}",
+        api="callback",
+        role=None,
+        country_code=None,
+        party_id=None,
+        base_url=f"{'http' if is_loopback(host) else 'https'}://{host}",
+        budgets=Budgets({"other": other(own)}),
+        headers=False,
+    )
+
+
+def accounts_of(hub: Hub, stellantis: Stellantis, callbacks: CallbacksSection) -> Iterator[Account]:
     for party in hub.parties:
         yield hub_account(party, hub.base_url or "")
     for subscription in stellantis.subscriptions:
         yield stellantis_account(subscription, stellantis.b2b_base_url or "")
+    for host in callbacks.hosts:
+        yield callback_account(host, callbacks.limits)

@@ -18,7 +18,8 @@ Disagreement = tuple[Path, str]
 
 
 def disagreements(settings: "Settings") -> list[Disagreement]:
-    return [*production(settings), *addresses(settings), *duplicates(settings), *orders(settings), *webhook(settings)]
+    checks = (production, addresses, duplicates, orders, webhook, callbacks)
+    return [found for check in checks for found in check(settings)]
 
 
 def production(settings: "Settings") -> Iterator[Disagreement]:
@@ -66,6 +67,18 @@ def webhook(settings: "Settings") -> Iterator[Disagreement]:
             )
 
 
+def callbacks(settings: "Settings") -> Iterator[Disagreement]:
+    """Unsigned, a callback could be anybody's."""
+    section = settings.callbacks
+    if section.secret is None and (section.hosts or section.next_secret is not None):
+        other = variable(("callbacks", "hosts" if section.hosts else "next_secret"))
+        yield ("callbacks", "secret"), f"expected a value, since {other} has one, got nothing"
+    for name, hosts in (("private_hosts", section.private_hosts), ("limits", tuple(section.limits))):
+        if strange := [host for host in hosts if host not in section.hosts]:
+            known = f"hosts of {variable(('callbacks', 'hosts'))}"
+            yield ("callbacks", name), f"expected {known}, got {', '.join(strange)[:80]!r}"
+
+
 def duplicates(settings: "Settings") -> Iterator[Disagreement]:
     parties = Counter(party.account for party in settings.hub.parties)
     names = Counter(subscription.account for subscription in settings.stellantis.subscriptions)
@@ -96,6 +109,9 @@ def orders(settings: "Settings") -> Iterator[Disagreement]:
     if fail.backoff_cap_s < fail.backoff_base_s:
         base = f"at least {variable(('fail', 'backoff_base_s'))} ({fail.backoff_base_s:g})"
         yield ("fail", "backoff_cap_s"), f"expected {base}, got {fail.backoff_cap_s:g}"
+    if settings.callbacks.backoff_cap_s < settings.callbacks.backoff_base_s:
+        base = f"at least {variable(('callbacks', 'backoff_base_s'))} ({settings.callbacks.backoff_base_s:g})"
+        yield ("callbacks", "backoff_cap_s"), f"expected {base}, got {settings.callbacks.backoff_cap_s:g}"
     if limiter.refusal_backoff_cap_s < limiter.refusal_backoff_base_s:
         base = f"at least {variable(('limiter', 'refusal_backoff_base_s'))} ({limiter.refusal_backoff_base_s:g})"
         yield ("limiter", "refusal_backoff_cap_s"), f"expected {base}, got {limiter.refusal_backoff_cap_s:g}"

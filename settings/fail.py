@@ -22,7 +22,7 @@ class Override(Section):
     alert: bool | None = Field(default=None, description="true or false: whether its dead letters are told to a person")
 
 
-ROW_NAME = r"(hub|stellantis|both):[a-z_]+(:[a-z ]+)?"
+ROW_NAME = r"(hub|stellantis|callback|both):[a-z_]+(:[a-z ]+)?"
 
 
 class FailSection(Section):

@@ -24,6 +24,10 @@ class ObserveSection(Section):
     console_url: Url | None = Field(
         default=None, description="the absolute http or https address of the operators' pages, for links in alerts"
     )
+    sentry_pages: Url | None = Field(
+        default=None,
+        description="the absolute http or https address of Sentry's own list of issues, for links from the console",
+    )
     webhook_url: WebhookAddress | None = Field(
         default=None, description="an absolute http or https address to which alerts are posted, signed; or none"
     )

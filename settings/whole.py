@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from settings.accounts import Account, accounts_of
 from settings.agreement import disagreements
 from settings.broker import BrokerSection
+from settings.callbacks import CallbacksSection
 from settings.deliver import DeliverSection
 from settings.fail import FailSection
 from settings.hub import Hub
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     hub: Hub = Field(default=Hub(), description="a table of the hub's settings")
     stellantis: Stellantis = Field(default=Stellantis(), description="a table of the Stellantis API's settings")
     intake: IntakeSection = Field(default=IntakeSection(), description="a table of the HTTP intake's settings")
+    callbacks: CallbacksSection = Field(
+        default=CallbacksSection(), description="a table of the settings of callbacks"
+    )
     broker: BrokerSection = Field(default=BrokerSection(), description="a table of the broker's settings")
     limiter: LimiterSection = Field(default=LimiterSection(), description="a table of the limiter's settings")
     deliver: DeliverSection = Field(default=DeliverSection(), description="a table of delivery's settings")
@@ -100,7 +104,11 @@ class Settings(BaseSettings):
 
     def accounts(self) -> dict[str, Account]:
         """Every account by name, with its budgets."""
-        return {account.name: account for account in accounts_of(self.hub, self.stellantis)}
+        return {account.name: account for account in accounts_of(self.hub, self.stellantis, self.callbacks)}
+
+    def effort(self, api: str) -> FailSection | CallbacksSection:
+        """How often a call is tried, and with which waits: a receiver may be away for longer than an API."""
+        return self.callbacks if api == "callback" else self.fail
 
     def describe(self) -> dict[str, Any]:
         """Everything, in plain JSON types, with *** in place of each secret."""

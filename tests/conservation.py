@@ -125,6 +125,9 @@ def _dead(p: Picture) -> list[str]:
             listed = p.client.zscore(p.keys.prefix + index, job) is not None
             if listed != (facts.get("state") == "dead"):
                 found.append(f"job {job} is {facts.get('state')} and is {'' if listed else 'not '}listed in {index}")
+        listed = p.client.zscore(p.keys("expired_by", "account", facts.get("acct")), job) is not None
+        if listed != (facts.get("state") == "expired"):
+            found.append(f"job {job} is {facts.get('state')} and is {'' if listed else 'not '}listed among the expired")
     return found
 
 

@@ -24,7 +24,7 @@ def acquaint(settings: Settings, partition: Partition, name: str) -> bool:
     registration = registration_of(settings)
     if workers and digest:
         return bool(digest == registration.digest)
-    facts = registration.facts | {
+    process = {
         "worker": f"{name}.{uuid.uuid4().hex[:6]}",
         "threads": 0,
         "host": socket.gethostname(),
@@ -32,5 +32,5 @@ def acquaint(settings: Settings, partition: Partition, name: str) -> bool:
         "started": "0",
         "silent_us": int(SILENT_LEASES * settings.broker.lease_s * 1e6),
     }
-    partition.decide("configure", facts)
+    registration.bring(partition.decide, process)
     return True

@@ -26,10 +26,12 @@ from worker.commands.hub import hub
 from worker.commands.inspection import jobs
 from worker.commands.lanes import lanes
 from worker.commands.letter_actions import ACTIONS
+from worker.commands.operating import ops
 from worker.commands.output import Exit, ReaderGone, say
 from worker.commands.processes import demo_command, sandbox_command
 from worker.commands.serving import serve_command
 from worker.commands.session import Session
+from worker.commands.tailing import tail_command
 from worker.commands.tokens import tokens
 from worker.commands.tree import Tree
 from worker.errors import Conflict, NotFound, PacelineError, Refused, StoreUnavailable
@@ -51,7 +53,7 @@ def cli(context: click.Context) -> None:
 
 for command in (
     demo_command, serve_command, sandbox_command, doctor_command, operations_command, policy_command, enqueue_command,
-    jobs, lanes, dlq, alerts, workers_command, hub, tokens, keys,
+    jobs, tail_command, lanes, dlq, ops, alerts, workers_command, hub, tokens, keys,
 ):  # fmt: skip
     cli.add_command(command)
 for action in ACTIONS:

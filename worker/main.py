@@ -15,11 +15,14 @@ import dramatiq
 import redis
 
 from settings import Settings, SettingsError, load
+from worker.accept.callback import POST_RESULT
+from worker.broker.actors import actor_for
 from worker.broker.broker import PacelineBroker
 from worker.broker.process import ProcessMiddleware
 from worker.clock import SYSTEM
 from worker.deliver.attempt import Delivery
 from worker.deliver.credentials import Credentials
+from worker.deliver.job_event import JobEvents
 from worker.errors import StoreUnavailable
 from worker.fail.middleware import FateMiddleware
 from worker.leaving import EXIT_UNREACHABLE, EXIT_USAGE, leave
@@ -31,6 +34,7 @@ from worker.observe.spans import queue_spans
 from worker.observe.webhook import webhook_sinks
 from worker.store.connection import check_rights, check_store, connect, shown
 from worker.store.embedded import EmbeddedServer
+from worker.store.partition import Partition
 
 
 class System:
@@ -60,6 +64,9 @@ class System:
         if self.spans is not None:
             self.broker.accept.published = self.spans.published
         self.fate.worker = self.broker.worker_id
+        actor_for(POST_RESULT, self.broker)  # no catalogue names it: nobody asks for it
+        partition = Partition(self.client, self.broker.keys, self.broker.scripts)
+        self.delivery.told = JobEvents(settings, self.credentials, partition, self.redactor).request
         self.broker.credentials_changed = self.credentials.changed
         self.delivery.fence = self.broker.ending.may_send
 

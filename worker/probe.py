@@ -78,6 +78,7 @@ class Probe:
             send_within_s=SEND_WITHIN_S,
             call_s=deliver.total_deadline_s + SPARE_S,
             transit_s=self._settings.limiter.transit_bound_s,
+            quiet_s=self._settings.broker.lease_s,
             mode=self._settings.on_empty_store,
             wait_s=PERMIT_WAIT_S,
         )

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.chromium import Chromium, Missing
 from tests.integration.console_seat import Seat
+from worker.console import live
 from worker.store.embedded import EmbeddedServer
 
 
@@ -25,13 +26,20 @@ class Scene:
         return self.seat.parts.jobs.read(self.letter).problem
 
     @property
+    def alert(self) -> str:
+        """The key of an alert, as it stands in an address."""
+        return f"problem%3A{self.seat.parts.jobs.read(self.careful).problem}"
+
+    @property
     def pages(self) -> dict[str, str]:
         """Every kind of page, by a name for its picture."""
         return {
-            "overview": "/", "problems": "/problems", "problem": f"/problems/{self.problem}",
+            "overview": "/", "alerts": "/alerts", "alert": f"/alerts/one?key={self.alert}", "problems": "/problems",
+            "problem": f"/problems/{self.problem}",
             "letters": "/dead-letters", "letter": f"/dead-letters/{self.letter}",
             "careful": f"/dead-letters/{self.careful}", "plan": "/dead-letters/plan?verb=redrive",
             "jobs": "/jobs", "job": f"/jobs/{self.waits}", "lanes": "/lanes", "workers": "/workers", "audit": "/audit",
+            "policy": "/policy", "history": "/alerts?pile=history", "ignored": "/problems?state=ignored",
             "empty": "/dead-letters?class=never", "mistake": "/dead-letters?since=x", "missing": "/jobs/0-none",
         }  # fmt: skip
 
@@ -51,5 +59,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def scene(store_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Seat(store_server.url, tmp_path_factory.mktemp("console")) as seat:
+    with pytest.MonkeyPatch.context() as patched, Seat(store_server.url, tmp_path_factory.mktemp("console")) as seat:
+        patched.setattr(live, "EVERY_S", 0.25)
+        patched.setattr(live, "BEAT_S", 1.0)
         yield Scene(seat, seat.not_found(), seat.unknown(), seat.waiting())

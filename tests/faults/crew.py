@@ -28,7 +28,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self.worker.stop(20_000)
         broker, process = self.system.broker, self.system.process
-        for client in (self.system.client, broker._taker._line.client, process._bell and process._bell._client):
+        for client in (self.system.client, broker.turn, process._bell and process._bell._client):
             if client is not None:
                 client.close()
         dramatiq_broker.global_broker = self._before

@@ -43,9 +43,8 @@ class Proxy:
     """Listens on a port of its own; `url` is what a client is given instead of the store's."""
 
     def __init__(self, store_url: str) -> None:
-        parts = urlsplit(store_url)
-        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
-        self._path = parts.path
+        self._target = _address(store_url)
+        self._path = urlsplit(store_url).path
         self._scripts = script_names()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
@@ -106,6 +105,11 @@ class Proxy:
 
     def come_back(self) -> None:
         self._away = False
+
+    def lead_to(self, store_url: str) -> None:
+        """From now on another store is behind this address, as after a failover. All connections are reset."""
+        self._target = _address(store_url)
+        self.cut()
 
     def cut(self) -> None:
         """Resets all connections there are now."""
@@ -174,9 +178,13 @@ class Proxy:
             if rule not in self._rules:
                 self._rules.insert(0, rule)
 
-    def forget(self, pair: "_Pair") -> None:
+    def forget(self, pair: "_Pair") -> bool:
+        """One of a pair's two threads has ended; True for the last one."""
         with self._lock:
-            self._pairs.discard(pair)
+            pair.running -= 1
+            if pair.running == 0:
+                self._pairs.discard(pair)
+            return pair.running == 0
 
 
 class _Pair:
@@ -188,7 +196,7 @@ class _Pair:
         self._server = server
         self._rule: Rule | None = None
         self._deaf = False
-        self._open = 2
+        self.running = 2
 
     def start(self) -> None:
         for work in (self._to_server, self._to_client):
@@ -198,11 +206,9 @@ class _Pair:
         with contextlib.suppress(OSError):
             work()  # type: ignore[operator]
         self.close()
-        self._open -= 1
-        if self._open == 0:
+        if self._proxy.forget(self):
             self._client.close()
             self._server.close()
-            self._proxy.forget(self)
 
     def close(self) -> None:
         """Ends both ways; each thread closes what is left when it has noticed."""
@@ -244,6 +250,13 @@ class _Pair:
                 time.sleep(self._proxy.delay_s)
             if not self._deaf:
                 self._client.sendall(data)
+
+
+def _address(store_url: str) -> tuple[str, int]:
+    parts = urlsplit(store_url)
+    assert parts.hostname, store_url
+    assert parts.port, store_url
+    return parts.hostname, parts.port
 
 
 def _reset(sock: socket.socket) -> None:

@@ -33,6 +33,8 @@ class Requests:
     def feed(self, more: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
         """The whole requests that are there now: raw bytes and arguments."""
         self._bytes += more
+        while self._bytes[:1] == b"\n":  # a replica's sign of life while it loads
+            del self._bytes[0]
         while (found := self._first()) is not None:
             end, arguments = found
             raw = bytes(self._bytes[:end])

@@ -174,6 +174,13 @@ def wanted(operation: str, count: int = 1, account: str | None = None, **more: A
     return found
 
 
+def alerts_of_the_store(stage: Stage) -> dict[str, str]:
+    """Key -> state of each alert about the store's memory."""
+    start = stage.keys("alert", "")
+    found = {key.decode().removeprefix(start): key for key in stage.client.scan_iter(stage.keys("alert", "suspect:*"))}
+    return {name: (stage.client.hget(key, "state") or b"").decode() for name, key in found.items()}
+
+
 def until(
     happened: Callable[[], bool], timeout_s: float, otherwise: Callable[[], str] = lambda: "it did not happen"
 ) -> float:

@@ -1,5 +1,6 @@
 """The store has forgotten something, is somebody's replica for a while, or takes seconds to answer."""
 
+import os
 import time
 
 import pytest
@@ -8,17 +9,10 @@ from tests.conservation import assert_conserved
 from tests.faults.crew import Crew
 from tests.faults.fleet import Fleet
 from tests.faults.proxy import Proxy
-from tests.faults.stage import CAR, PARTY, START, STATUS, WINDOWS, Stage, until, wanted
+from tests.faults.stage import CAR, PARTY, START, STATUS, WINDOWS, alerts_of_the_store, until, wanted
 from tests.faults.stages import MakeStage
 from worker.errors import StoreUnavailable
 from worker.store.connection import connect
-
-
-def alert_states(stage: Stage) -> dict[str, str]:
-    """Key -> state of each alert about the store."""
-    start = stage.keys("alert", "")
-    found = {key.decode().removeprefix(start): key for key in stage.client.scan_iter(stage.keys("alert", "suspect:*"))}
-    return {name: (stage.client.hget(key, "state") or b"").decode() for name, key in found.items()}
 
 
 @pytest.mark.slow
@@ -35,7 +29,7 @@ def test_an_emptied_store_is_worked_for_with_care_until_the_apis_have_told_how_m
         stage.apis.wait_for(6, account=PARTY)
         stage.apis.wait_for(20, account=CAR)
         stage.client.flushall()
-        known = until(lambda: set(alert_states(stage)) == {"suspect:empty"}, 20)
+        known = until(lambda: set(alerts_of_the_store(stage)) == {"suspect:empty"}, 20)
         before = stage.apis.count()
         after = stage.enqueue(START, 3) + stage.enqueue(STATUS, 40)
         until(lambda: stage.states(flying) == {"done": 6}, 30)
@@ -45,9 +39,50 @@ def test_an_emptied_store_is_worked_for_with_care_until_the_apis_have_told_how_m
     assert stage.apis.count() >= before + 43
     stage.assert_each_sent_once(flying + after)
     assert stage.crashes() == 0
-    assert alert_states(stage) == {"suspect:empty": "resolved"}
+    assert alerts_of_the_store(stage) == {"suspect:empty": "resolved"}
     stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
+def test_a_store_whose_log_has_lost_its_end_lets_no_window_overflow_and_no_command_go_out_twice(
+    make_stage: MakeStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ended within the lost end is known to the workers, and its permits are still in their windows."""
+    stage = make_stage("everysec", {"limits": {"commands": (6, 3.0), "calls.second": (20, 1)}})
+    (log,) = stage.store.dir.glob("appendonlydir/*.incr.aof")
+    with Fleet(stage.env, stage.folder) as fleet:
+        workers = fleet.start(2)
+        warm = stage.enqueue(STATUS, 5)
+        until(lambda: stage.states(warm) == {"done": 5}, 20)
+        for worker in workers:
+            worker.freeze()
+        starts, cars = stage.enqueue(START, 8), stage.enqueue(STATUS, 40)
+        known = log.stat().st_size
+        for worker in workers:
+            worker.thaw()
+        until(lambda: stage.states(starts)["done"] == 6 and stage.states(cars)["done"] >= 10, 20)
+        went = time.monotonic()
+        stage.store.kill()
+        stage.store.stop()
+        cut = log.stat().st_size - known - 7
+        os.truncate(log, known + 7)  # in the middle of a command, as a machine that lost its power leaves it
+        stage.store.restart()
+        assert stage.states(starts + cars) == {"waiting": 48}
+        until(lambda: set(alerts_of_the_store(stage)) == {"suspect:restart"}, 20)
+        stage.await_all_ended()
+        took = time.monotonic() - went
+    assert stage.states(warm + starts + cars) == {"done": 53}
+    assert alerts_of_the_store(stage) == {"suspect:restart": "resolved"}
+    stage.assert_each_sent_once(starts)
+    assert stage.crashes() == 0
+    verdict = stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+    with capsys.disabled():
+        print(
+            f"\n  {cut} bytes of the log lost: everything had ended {took:.1f} s after the crash; "
+            f"{verdict['jobs']['repeated']} of 45 reads were made again"
+        )
 
 
 READ_ONLY = (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"])

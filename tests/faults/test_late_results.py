@@ -68,5 +68,6 @@ def test_a_command_that_was_cut_off_is_sent_once_and_settled_by_its_late_result(
         assert stage.job(job)["err"] == "outcome_unknown"
         until(lambda: stage.job(job).get("state") == "done", 60)
     stage.assert_each_sent_once([job])
+    stage.assert_within_limits()
     assert [event["result"] for event in stage.evidence(job) if event.get("event") == "command_result"] == ["ACCEPTED"]
     assert_conserved(stage.client, stage.keys)

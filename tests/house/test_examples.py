@@ -9,6 +9,7 @@ from tests.house.source import ROOT
 
 FILES_OF_YOUR_OWN = {"PACELINE_CONFIG", "PACELINE_SECRETS_DIR"}
 ACCOUNTS = {"hub:IN-ABC", "stellantis:fleet-1"}
+RECEIVERS = {"callback:hooks.example.com"}
 
 
 def example() -> str:
@@ -31,7 +32,7 @@ def test_every_line_of_the_example_environment_is_understood_as_a_shell_reads_it
     assert done.stderr == ""
     assert read.keys() == names()
     settings = load({key: value for key, value in read.items() if key not in FILES_OF_YOUR_OWN})
-    assert set(settings.accounts()) == ACCOUNTS
+    assert set(settings.accounts()) == ACCOUNTS | RECEIVERS
 
 
 def test_the_readmes_settings_file_names_accounts_that_can_be_used(tmp_path: Path) -> None:

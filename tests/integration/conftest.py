@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.desk import Desk
+from tests.integration.desk import ROOMY, Desk, account
 from tests.integration.floor import Floor, Hands
 from worker.store.scripts import FOLDER
 
@@ -24,6 +24,13 @@ def desk(store: "redis.Redis[bytes]", lua_folder: Path) -> Desk:
     made = Desk(store, lua_folder)
     made.hire()
     return made
+
+
+@pytest.fixture
+def told(desk: Desk) -> Desk:
+    """A desk at which a receiver of callbacks is known."""
+    desk.hire(accounts={**ROOMY, "callback:hooks.example": account("other", api="callback")}, digest="d2")
+    return desk
 
 
 @pytest.fixture

@@ -21,12 +21,16 @@ from tests.integration.fate_bench import Bench
 from worker.accept.enqueue import Enqueuer
 from worker.accept.intake.app import create_app
 from worker.accept.intake.parts import Parts
+from worker.console.mount import Beside
+from worker.console.parts import Parts as Console
 from worker.sandbox.server import Sandbox
 from worker.store.partition import Partition
 from worker.store.scripts import Scripts
 
 NOWHERE = {"country_code": "IN", "party_id": "CPO", "location_id": "NOWHERE"}
-PAGES = ("/", "/problems", "/dead-letters", "/jobs", "/lanes", "/workers", "/audit", "/policy")
+PAGES = (
+    "/", "/alerts", "/problems", "/dead-letters", "/operations", "/jobs", "/lanes", "/workers", "/audit", "/policy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,10 @@ class Seat:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        config = uvicorn.Config(create_app(self.parts), port=self.port, log_level="error", proxy_headers=False)
+        app = create_app(self.parts)
+        beside = next(one for one in app.user_middleware if one.cls is Beside)
+        self.console: Console = beside.kwargs["console"].state.parts
+        config = uvicorn.Config(app, port=self.port, log_level="error", proxy_headers=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
@@ -87,6 +94,7 @@ class Seat:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        self.parts.watching.leave()  # as a signal does: open streams end
         self._server.should_exit = True
         self._thread.join(20)
         self.bench.close()

@@ -161,9 +161,13 @@ class Desk:
         }  # fmt: skip
         return [answer.decode() for answer in self.scripts("renew", facts)[1]]
 
-    def remember(self, slip: Slip, job: Mapping[str, Any], *, sent: bool = False, worker: str = "w1") -> str:
+    def remember(
+        self, slip: Slip, job: Mapping[str, Any], *, sent: bool = False, door: str | None = None, worker: str = "w1"
+    ) -> str:
         """A renewal with all a worker knows, after the store has said `unknown`."""
-        full = {"facts": dict(job), "group": slip.group, "sent": sent, "taken": int(slip.facts["taken"])}
+        full = {
+            "facts": dict(job), "group": slip.group, "sent": sent, "door": door, "taken": int(slip.facts["taken"]),
+        }  # fmt: skip
         facts = {
             "worker": worker, "lease_us": micros(LEASE_S), "silent_us": micros(10**9),
             "leases": [{"lease": slip.lease, "id": slip.id, "full": full}],

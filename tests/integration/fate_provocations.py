@@ -204,6 +204,10 @@ NEVER: dict[tuple[str, str, str], str] = {
     ("stellantis", "404 with a 404xx code, on a data read", "unrepeatable"): "reads may be repeated",
     ("stellantis", "404 with a 404xx code, on a data read, where the settings call that an error", "unrepeatable"):
         "reads may be repeated",
-    ("both", "lease lost before the first byte", "repeatable"): "only an unrepeatable call asks the fence",
+    **{("callback", sign, "unrepeatable"): "a callback may be repeated" for sign in (
+        "2xx", "410", "429", "429 with a wait that cannot be obeyed", "another 4xx", "5xx, 408 or 425",
+        "503 with Retry-After", "3xx", "another status",
+    )},
+    ("both", "the name of a callback's host leads to a private address", "unrepeatable"): "a callback may be repeated",
 }  # fmt: skip
 """Rows that no call of the catalogue can show in this kind."""

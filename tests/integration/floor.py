@@ -74,7 +74,7 @@ class Floor:
         self.broker = PacelineBroker(
             settings, self.client, middleware=[], deliver=_nothing, clock=clock, clock_us=clock_us
         )
-        for scripts in (self.broker.scripts, self.broker._taker._scripts):
+        for scripts in (self.broker.scripts, self.broker.turn._scripts):
             scripts._folder = folder
         self.keys = self.broker.keys
         self.broker.threads.total = threads
@@ -132,7 +132,7 @@ class Floor:
         assert_conserved(self.client, self.keys)
 
     def close(self) -> None:
-        self.broker._taker._line.client.close()
+        self.broker.turn.close()
         self.client.close()
 
 

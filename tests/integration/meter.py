@@ -79,6 +79,12 @@ def room(desk: Desk, want: int = 1000, **job: Any) -> int:
     return len(slips)
 
 
+def left(desk: Desk, budget: str = "calls") -> int:
+    """What neither we nor others are known to use, in the fullest window; all of it may not be out at once."""
+    rows = desk.scripts("windows", {"group": f"{CAR}|{budget}", "p": 0})[2:]
+    return min(int(row[1] - row[4] - row[6]) for row in rows)  # limit, occupied, foreign
+
+
 def opens_s(desk: Desk, at: Dealt | None = None) -> float:
     """In how many seconds the job in front can be taken, as take itself says; time then stands there.
 

@@ -13,7 +13,9 @@ from tests.integration import test_rules_broker_waits as waits
 from tests.integration import test_rules_broker_waking as waking
 from tests.integration.desk import CAR, READ, START
 from tests.integration.mutations import Mutation, without
+from tests.integration.mutations_callbacks import CALLBACK_RULES
 from tests.integration.mutations_leases import LANE_RULES, LEASE_RULES
+from tests.integration.mutations_memory import MEMORY_RULES
 from tests.integration.mutations_trouble import TROUBLE_RULES
 
 _CRASHES = [
@@ -543,4 +545,4 @@ _STORE = [
 ]  # fmt: skip
 
 BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE,
-*_STAMPEDE, *TROUBLE_RULES]
+*_STAMPEDE, *MEMORY_RULES, *TROUBLE_RULES, *CALLBACK_RULES]

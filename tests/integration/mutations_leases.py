@@ -6,6 +6,8 @@ from tests.integration import test_rules_broker_lanes as lanes
 from tests.integration import test_rules_broker_leases as leases
 from tests.integration import test_rules_broker_once as once
 from tests.integration import test_rules_broker_process as process
+from tests.integration import test_rules_broker_slices as slices
+from tests.integration import test_rules_command_results as results
 from tests.integration.mutations import without
 
 LANE_RULES = [
@@ -54,12 +56,60 @@ LANE_RULES = [
     ),
     *without(
         "caps that are gone", "configure.lua",
-        " or string.match(field, '^cap:') or field == 'lane_cap' then", " then",
+        "do redis.call('HDEL', k_conf(), 'cap:' .. operation) end", "do local _ = nil end",
         lanes.test_a_cap_that_settings_no_longer_name_is_gone,
     ),
     *without(
-        "accounts that are gone", "configure.lua", "if string.match(field, '^[ag]:') or ", "if ",
+        "a command's result finds it", "renew.lua",
+        "HSET', k_job(J.id), 'door', entry.full.door)", "EXISTS', k_job(J.id))",
+        results.test_a_result_finds_its_command_in_a_store_that_was_emptied_while_it_was_being_sent, ends="accepted",
+    ),
+    *without(
+        "a worker remembers the address", "worker/broker/acknowledging.py", "card.door = door if card.sent else None",
+        "pass", process.test_what_a_worker_remembers_of_a_command_is_the_address_of_its_result_too,
+    ),
+    *without(
+        "a newcomer knows the clock", "worker/broker/broker.py", "        self._taker.clock.recall(word)\n", "",
+        process.test_a_process_that_has_never_asked_knows_the_clock_from_another_of_its_machine, stepped=True,
+    ),
+    *without(
+        "expired by account", "worker/fail/dead_letter.py",
+        'key("expired_by", "account", wanted.account)', 'key("expired")',
+        due.test_the_expired_jobs_of_an_account_are_found_among_a_crowd_of_others,
+    ),
+    *without(
+        "no id outlives its job", "sweep.lua",
+        "I(now - conf_number('result_ttl', 86400) * 1000000)", "I(now - A.dead_us)",
+        due.test_the_expired_jobs_of_an_account_are_found_among_a_crowd_of_others,
+    ),
+    *without(
+        "accounts that are gone", "configure.lua", "    account_forget(account)\n", "",
         lanes.test_jobs_of_an_account_that_settings_no_longer_name_wait_until_it_comes_back,
+    ),
+    *without(
+        "brought to the end", "configure.lua", "if whole == A.digest and current == A.digest then",
+        "if current == A.digest then", slices.test_settings_that_were_not_brought_to_their_end_are_brought_again,
+    ),
+    *without(
+        "the newer go first", "configure.lua", "if not first and current ~= A.digest then", "if false then",
+        slices.test_whoever_brings_newer_settings_meanwhile_goes_first,
+    ),
+    *without(
+        "as it was", "configure.lua",
+        "string.match(known, '^%S+') == c.digest then return end", "false then return end",
+        slices.test_an_account_that_is_as_it_was_costs_a_look,
+    ),
+    *without(
+        "removed by and by", "configure.lua", "if removed == REMOVED then", "if false then",
+        slices.test_accounts_by_the_thousands_come_and_go_in_calls_that_are_short,
+    ),
+    *without(
+        "a look in slices", "judge.lua", "accounts_after(after, SLICE)", "accounts_after(after, 100000)",
+        slices.test_a_look_at_thousands_of_accounts_is_many_short_calls,
+    ),
+    *without(
+        "a look goes on", "judge.lua", "'a' .. accounts[SLICE].name or", "'a' or",
+        slices.test_two_processes_share_one_look,
     ),
     *without(
         "caps end", "parts/lane.lua",

@@ -8,8 +8,10 @@ from tests.integration import test_rules_limiter_windows as windows
 from tests.integration.desk import UNANSWERED
 from tests.integration.mutations import Mutation as Without
 from tests.integration.mutations_limiter_care import CARE_RULES
+from tests.integration.mutations_limiter_others import OTHERS_RULES
 
 WINDOW, BUDGET, PERMIT = "parts/window.lua", "parts/budget.lua", "parts/permit.lua"
+OTHERS = "parts/others.lua"
 SERVE, ACK, LEASE = "parts/serve.lua", "parts/ack.lua", "parts/lease.lua"
 
 _WINDOWS = [
@@ -108,10 +110,6 @@ _HEADERS = [
         headers.test_a_permit_that_was_given_back_hides_no_foreign_call,
     ),
     Without(
-        "replaced by a later one", BUDGET, "    w.fgn = foreign\n", "    foreign = math.max(foreign, w.fgn)\n",
-        headers.test_the_headers_of_a_call_sent_later_replace_what_was_told_before,
-    ),
-    Without(
         "not by an earlier one", BUDGET, "told.remaining and sent >= w.fgn_at", "told.remaining",
         headers.test_the_headers_of_a_call_sent_earlier_change_nothing,
     ),
@@ -120,11 +118,11 @@ _HEADERS = [
         headers.test_what_others_use_is_gone_one_window_after_it_was_told,
     ),
     Without(
-        "ours is never lowered", BUDGET, "math.max(0, (limit - told.remaining) - ours)",
-        "(limit - told.remaining) - ours", headers.test_our_own_count_is_never_lowered_by_a_header,
+        "ours is never lowered", BUDGET, "math.max(0, ((told.limit or w.lim) - told.remaining) - ours)",
+        "((told.limit or w.lim) - told.remaining) - ours", headers.test_our_own_count_is_never_lowered_by_a_header,
     ),
     Without(
-        "less foreign use wakes", BUDGET, "if foreign < w.fgn then freer = true end", "",
+        "less foreign use wakes", OTHERS, "return w.fgn < was", "return false",
         headers.test_when_others_turn_out_to_use_less_waiting_jobs_are_woken,
     ),
     Without(
@@ -234,4 +232,4 @@ _REFUSALS = [
     ),
 ]  # fmt: skip
 
-LIMITER_RULES: list[Without] = [*_WINDOWS, *_HEADERS, *_REFUSALS, *CARE_RULES]
+LIMITER_RULES: list[Without] = [*_WINDOWS, *_HEADERS, *_REFUSALS, *CARE_RULES, *OTHERS_RULES]

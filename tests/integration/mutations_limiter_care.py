@@ -2,6 +2,7 @@
 
 from tests.integration import test_rules_limiter_changes as changes
 from tests.integration import test_rules_limiter_loss as loss
+from tests.integration import test_rules_limiter_relearn as relearn
 from tests.integration import test_rules_limiter_reserve as reserve
 from tests.integration import test_rules_limiter_suspect as suspect
 from tests.integration.desk import BULK
@@ -145,6 +146,23 @@ _SUSPECT = [
         "operators wait too", "permit.lua", "if now < quiet then return {0, now, quiet} end\n", "",
         suspect.test_a_check_of_an_operator_is_not_handed_out_in_the_quiet_time,
     ),
+    Without(
+        "operators look at the run", "permit.lua", "suspect_check(A.run, A.durable, A.quiet_us, A.mode, now)\n", "",
+        suspect.test_a_check_of_an_operator_may_be_the_first_to_meet_a_store_that_has_forgotten,
+    ),
+    Without(
+        "operators look at the clock", "permit.lua", "if A.expect and now - A.expect > 100000 then", "if false then",
+        suspect.test_a_check_of_an_operator_is_shown_a_clock_that_jumped_ahead,
+    ),
+    Without(
+        "nothing is open in the quiet time", "windows.lua", "if now < QUIET then at = math.max(at, QUIET) end", "",
+        suspect.test_who_looks_at_a_budget_is_told_of_the_care_it_is_handed_out_with, {"headers": True},
+    ),
+    Without(
+        "who looks is told of the care", "windows.lua", "A.p or 1, now, doubt)",
+        "A.p or 1, now, {unsure = 0, quiet = 0, transit = 0})",
+        suspect.test_who_looks_at_a_budget_is_told_of_the_care_it_is_handed_out_with, {"headers": False},
+    ),
 ]  # fmt: skip
 
 _CHANGES = [
@@ -171,7 +189,7 @@ _CHANGES = [
         changes.test_what_others_use_stays_as_long_as_the_new_window,
     ),
     Without(
-        "no flap", "configure.lua", " or (carried and seen > now - DIGEST_LIVES) then", " then",
+        "no flap", "configure.lua", "and (carried and seen > now - DIGEST_LIVES) then", "and false then",
         changes.test_the_older_version_of_a_rolling_deploy_does_not_bring_its_limits_back,
     ),
     Without(
@@ -205,7 +223,7 @@ _LOSS = [
         "      w.inf = w.inf + 0\n", suspect.test_a_claim_that_was_made_again_has_its_permit_again,
     ),
     Without(
-        "what the probe was told holds", BUDGET, "elseif now < w.kept and foreign < w.fgn then", "elseif false then",
+        "what the probe was told holds", "parts/others.lua", "  if now < kept then fallen = 0 end\n", "",
         suspect.test_what_the_lone_probe_was_told_is_not_made_less_by_calls_that_were_in_flight_together,
     ),
     Without(
@@ -215,4 +233,40 @@ _LOSS = [
     ),
 ]  # fmt: skip
 
-CARE_RULES: list[Without] = [*_RESERVE, *_SUSPECT, *_CHANGES, *_LOSS]
+_RELEARN = [
+    Without(
+        "the configured limit again", "relearn.lua", "'lim', I(math.max(w.lim, w.ceil)), ", "",
+        relearn.test_a_limit_that_one_odd_answer_lowered_for_a_day_is_the_configured_one_again,
+    ),
+    Without(
+        "others again", "relearn.lua", ", 'fgn', '0', 'fgn_till', '0')", ")",
+        relearn.test_what_others_were_told_to_use_is_forgotten_even_where_nothing_may_be_sent_any_more,
+    ),
+    Without(
+        "closed windows", "relearn.lua", "'shut', '0', ", "",
+        relearn.test_a_window_that_a_refusal_closed_for_hours_is_tried_by_one_call, dies_of=(ValueError,),
+    ),
+    Without(
+        "one call goes first", "relearn.lua", "budget ~= 'control' then budget_probe(A.account .. '|' .. budget) end",
+        "false then budget_probe('') end",
+        relearn.test_one_call_goes_first_and_what_it_is_told_holds_before_the_second,
+    ),
+    Without(
+        "at once", "relearn.lua", "  hold.probe_at = I(now)\n", "",
+        relearn.test_one_call_goes_first_and_what_it_is_told_holds_before_the_second,
+    ),
+    Without(
+        "a hold that no job could end", "relearn.lua", "concerned and budget ~= 'control'", "concerned",
+        relearn.test_a_budget_that_checks_alone_use_is_not_held_for_a_job_that_never_comes,
+    ),
+    Without(
+        "who waits is woken", "relearn.lua", "  open_gates(A.account, now)\n", "",
+        relearn.test_one_call_goes_first_and_what_it_is_told_holds_before_the_second,
+    ),
+    Without(
+        "who forgot it", "relearn.lua", "by = A.by, reason = A.reason, count", "reason = A.reason, count",
+        relearn.test_who_forgot_it_is_in_the_audit,
+    ),
+]  # fmt: skip
+
+CARE_RULES: list[Without] = [*_RESERVE, *_SUSPECT, *_CHANGES, *_LOSS, *_RELEARN]

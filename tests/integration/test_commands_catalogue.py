@@ -35,7 +35,7 @@ def test_every_command_explains_itself(run: Terminal, words: tuple[str, ...]) ->
 def test_the_documented_commands_exist() -> None:
     known = {" ".join(words) for words in every_command()}
     documented = {
-        "demo", "sandbox", "doctor", "operations", "policy", "enqueue", "workers",
+        "demo", "sandbox", "doctor", "operations", "policy", "enqueue", "workers", "tail",
         "jobs show", "jobs wait", "jobs cancel", "jobs list", "lanes list", "lanes hold", "lanes release",
         "dlq problems", "dlq list", "dlq show", "dlq redrive", "dlq discard", "dlq restore", "dlq export",
     }  # fmt: skip
@@ -43,7 +43,7 @@ def test_the_documented_commands_exist() -> None:
 
 
 def test_every_command_that_reads_has_json() -> None:
-    reads = ("doctor", "operations", "policy", "workers", "jobs show", "jobs wait", "jobs list", "lanes list",
+    reads = ("doctor", "operations", "policy", "workers", "tail", "jobs show", "jobs wait", "jobs list", "lanes list",
              "dlq problems", "dlq list", "dlq show")  # fmt: skip
     for words in reads:
         command = cli
@@ -68,7 +68,7 @@ def test_a_command_without_its_words_shows_help_and_is_a_mistake(
         (("operation",), "did you mean 'operations'?"),
         (("dlq", "redrve"), "did you mean 'redrive'?"),
         (("policy", "--jason"), "No such option"),
-        (("policy", "--api", "ocpi"), "'ocpi' is not one of 'hub', 'stellantis', 'both'"),
+        (("policy", "--api", "ocpi"), "'ocpi' is not one of 'hub', 'stellantis', 'callback', 'both'"),
         (("jobs", "show"), "Missing argument 'ID'"),
     ],
 )

@@ -90,7 +90,7 @@ def test_params_can_come_from_a_file(run: Terminal, tmp_path: Path) -> None:
         ((*READ, "--params", PLACE, "--count", "0"), "0 is not in the range"),
         ((*READ, "--params", PLACE, "--count", "2", "--key", "k"), "expected {n} in the key of several calls"),
         ((*READ, "--params", PLACE, "--timeout", "2s"), "--timeout: expected --wait beside it"),
-        (("jobs", "list", "--state", "done"), "expected waiting, running, awaiting, dead, expired, got done"),
+        (("jobs", "list", "--state", "lost"), "expected one of running, awaiting, waiting, dead, expired, done"),
     ],
 )
 def test_what_cannot_be_accepted_is_refused_in_one_line(
@@ -162,6 +162,26 @@ def test_jobs_are_listed_by_state(bench: Bench, run: Terminal) -> None:
     assert [line.split()[0] for line in run("jobs", "list").lines] == ["job", *jobs]
     assert run("jobs", "list", "--account", "hub:IN-DEF", "--json").records == []
     assert len(run("jobs", "list", "--state", "waiting", "--limit", "2", "--json").records) == 2
+
+
+def test_what_a_worker_has_done_can_be_listed_a_moment_later(bench: Bench, run: Terminal) -> None:
+    job = run(*READ, "--params", PLACE, "--key", "of-mine").out.strip()
+    other = run(*READ, "--params", PLACE).out.strip()
+    assert run("jobs", "cancel", other).code == 0
+    bench.start()
+    bench.wait(job)
+    listed = ("jobs", "list", "--state", "done", "--state", "cancelled", "--json")
+    bench.until(lambda: [record["id"] for record in run(*listed).records] == [job, other], "both are listed")
+    assert [record["id"] for record in run("jobs", "list", "--key", "of-mine", "--json").records] == [job]
+
+
+def test_what_was_done_last_is_listed_when_its_worker_has_left(
+    redis_url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with Bench(redis_url, sandbox, tmp_path, BROKER__LEASE_S="60", BROKER__RENEW_S="25") as bench:
+        job = bench.run("hub.get_location").job_id
+        bench.stop()
+        assert [one.decode() for one in bench.store.zrange(bench.key("recent"), 0, -1)] == [job]
 
 
 def test_what_waits_can_be_cancelled_and_is_never_sent(bench: Bench, run: Terminal) -> None:

@@ -114,3 +114,26 @@ def test_a_refused_credential_shows_as_a_hold_that_one_job_tries(bench: Bench, r
     said = run("lanes", "release", "hub:IN-ABC")
     assert said.out.startswith("account:hub:IN-ABC will be tried by one job")
     assert run("jobs", "wait", job, "--timeout", "30s").code == 0
+
+
+def test_what_an_odd_answer_taught_is_shown_beside_the_settings_and_can_be_forgotten(
+    bench: Bench, run: Terminal
+) -> None:
+    window = bench.key("window", "stellantis:fleet-1|calls.day")
+    read = ("enqueue", "stellantis.b2b.get_vehicle_status", "--account", "stellantis:fleet-1", "--params",
+            '{"fid": "FLEET-1", "vid": "VEH-00001"}')  # fmt: skip
+    bench.start()
+    assert run("jobs", "wait", run(*read).out.strip(), "--timeout", "30s").code == 0
+    configured = int(bench.store.hget(window, "ceil") or 0)
+    bench.store.hset(window, "lim", 1)
+    assert f"/1 in 24 h, {configured} configured" in run("lanes", "list").lines[1]
+    said = run("lanes", "relearn", "stellantis:fleet-1", "--reason", "their mistake")
+    assert (said.code, said.lines) == (
+        0, [f"stellantis:fleet-1 calls.day: limit 1 instead of {configured:,}: forgotten"],
+    )  # fmt: skip
+    assert "held (relearn)" in run("lanes", "list").err
+    assert run("jobs", "wait", run(*read).out.strip(), "--timeout", "30s").code == 0
+    assert "held" not in run("lanes", "list").err
+    again = run("lanes", "relearn", "stellantis:fleet-1", "--json")
+    assert (again.code, again.out) == (4, "")
+    assert run("lanes", "relearn", "stellantis:nobody").code == 2

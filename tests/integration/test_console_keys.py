@@ -78,7 +78,7 @@ def test_roles_say_what_one_may(seat: Seat, keys: dict[str, str]) -> None:
     page = seat.get(f"/dead-letters/{job}", cookie=viewer)
     assert page.status == 200 and "Send again" not in page.text
     assert seat.post(f"/dead-letters/{job}/discard", form, cookie=viewer).status == 403
-    assert seat.post("/dead-letters/run", form, cookie=viewer).status == 403
+    assert seat.post("/operations", form, cookie=viewer).status == 403
     assert not seat.parts.jobs.read(job).discarded
     for role, verb in (("operate", "discard"), ("admin", "restore")):
         _, cookie = sign_in(seat, keys[role])

@@ -1,6 +1,7 @@
 """The console over a heap of dead letters: what it costs to look is printed, what is shown is checked."""
 
 import hashlib
+import json
 import statistics
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import redis
 
 from tests.integration.console_seat import Page, Seat
+from worker.observe.history import FIELDS, KEPT, MINUTE_US
 from worker.store.keys import Keys
 
 LETTERS, PROBLEMS, LOOKS = 100_000, 50, 7
@@ -50,15 +52,41 @@ def heap(store: "redis.Redis[bytes]", key: Keys) -> str:
     return kinds[7][2]
 
 
+def told(store: "redis.Redis[bytes]", key: Keys) -> None:
+    """Alerts, a day of minutes, and an audit as long as it is kept."""
+    now_us = time.time_ns() // 1000
+    with store.pipeline(transaction=False) as pipe:
+        for number in range(300):
+            name, state = f"problem:{number:016x}", "open" if number % 3 else "resolved"
+            facts = json.dumps({"kind": "problem", "operation": f"hub.operation_{number % 10}", "class": "not_found"})
+            record = {"state": state, "gen": 1, "count": 1, "opened": now_us, "facts": facts}
+            pipe.hset(key("alert", name), mapping=record)
+            pipe.zadd(key("alerts"), {name: now_us - number})
+        for number in range(KEPT):
+            counts = " ".join([str(10 * (KEPT - number))] * len(FIELDS))
+            pipe.rpush(key("minutes"), f"{now_us - number * MINUTE_US} {counts}")
+        entry = {"at_us": now_us, "what": "redrive", "by": "ann", "reason": "mended", "jobs": ["0-1"], "count": 1}
+        for _ in range(100):
+            pipe.rpush(key("audit"), *([json.dumps(entry)] * 100))
+        pipe.execute()
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_letters_are_looked_at_page_by_page(
     store: "redis.Redis[bytes]", redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Seat(redis_url, tmp_path) as seat:
         problem = heap(store, seat.bench.key)
+        told(store, seat.bench.key)
         looks = {
             "overview": "/",
+            "overview, a day": "/?hours=24h",
+            "alerts": "/alerts",
+            "alerts, history": "/alerts?pile=history",
             "problems": "/problems",
+            "problems, all": "/problems?state=all",
+            "problems of an operation": "/problems?operation=hub.operation_3",
+            "audit": "/audit",
             "problem": f"/problems/{problem}",
             "letters": "/dead-letters",
             "by class": "/dead-letters?class=not_found",
@@ -80,6 +108,11 @@ def test_a_hundred_thousand_letters_are_looked_at_page_by_page(
                 took.append((time.perf_counter() - began) * 1000)
                 assert answer.status == 200, name
             lines.append(f"{name:<32}{statistics.median(took):8.0f} ms median {max(took):8.0f} ms at most")
+        began = time.perf_counter()
+        everything = seat.get("/export/dead-letters.jsonl?class=no_access").text
+        took_s = time.perf_counter() - began
+        assert everything.count("\n") == LETTERS // len(CLASSES)
+        lines.append(f"{'a file of ' + str(LETTERS // len(CLASSES)) + ' letters':<32}{took_s * 1000:8.0f} ms")
         with capsys.disabled():
             print("", *lines, sep="\n")
         assert "100\u202f000</b> letters fit" in seat.get("/dead-letters").text

@@ -34,7 +34,7 @@ def test_every_page_answers_and_names_what_it_shows(seat: Seat) -> None:
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert answer.headers["cache-control"] == "no-store"
     letter = seat.get(f"/dead-letters/{job}").text
-    assert "not found 2003" in letter and "Attempt 1: HTTP 404" in letter and "[hidden]" in letter
+    assert "not found (2003)" in letter and "Attempt 1: HTTP 404" in letter and "[hidden]" in letter
     assert "The other side did not carry it out." in letter
     assert "I have found out that it was <strong>not</strong> carried out" in seat.get(f"/dead-letters/{careful}").text
     problem = seat.get(f"/problems/{problem_of(seat, job)}").text
@@ -84,45 +84,6 @@ def test_a_call_that_may_have_been_carried_out_is_not_sent_again_by_habit(seat: 
     assert seat.parts.jobs.read(job).state != "dead"
 
 
-def test_a_filter_is_planned_confirmed_and_carried_out(seat: Seat) -> None:
-    jobs = [seat.not_found() for _ in range(3)]
-    address = f"/dead-letters/plan?verb=discard&problem={problem_of(seat, jobs[0])}"
-    plan = seat.get(address)
-    assert plan.status == 200 and all(seat.parts.jobs.read(job).state == "dead" for job in jobs)
-    total = int(Page(plan.text).hidden["total"])
-    assert total >= 3
-    later = seat.not_found()
-    report = seat.post("/dead-letters/run", Page(plan.text).hidden | {"reason": "wrong ids in the import"})
-    assert report.status == 200 and f"{total} set aside" in report.text
-    assert all(seat.parts.jobs.read(job).discarded for job in jobs)
-    assert not seat.parts.jobs.read(later).discarded, "who dies after the plan is not touched"
-    back = seat.get(f"/dead-letters/plan?verb=restore&problem={problem_of(seat, jobs[0])}&pile=discarded")
-    seat.post("/dead-letters/run", Page(back.text).hidden | {"reason": "not wrong after all"})
-    assert not any(seat.parts.jobs.read(job).discarded for job in jobs)
-
-
-def test_a_long_run_goes_on_where_it_stopped(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [seat.not_found() for _ in range(4)]
-    monkeypatch.setattr("worker.console.acting.STEP_S", -1.0)  # each step deals with one moment of death
-    plan = seat.get(f"/dead-letters/plan?verb=discard&problem={problem_of(seat, jobs[0])}")
-    page = seat.post("/dead-letters/run", Page(plan.text).hidden | {"reason": "bit by bit"})
-    steps = 0
-    while 'id="go-on"' in page.text:
-        steps += 1
-        assert steps < 100
-        page = seat.post("/dead-letters/run", Page(page.text).hidden)
-    assert steps >= 4
-    assert all(seat.parts.jobs.read(job).discarded for job in jobs)
-
-
-def test_many_letters_ask_for_their_number(seat: Seat) -> None:
-    job = seat.not_found()
-    plan = Page(seat.get(f"/dead-letters/plan?verb=discard&problem={problem_of(seat, job)}").text).hidden
-    refused = seat.post("/dead-letters/run", plan | {"reason": "all", "total": "5000"})
-    assert refused.status == 400 and "expected the number of letters, 5000" in refused.text
-    assert not seat.parts.jobs.read(job).discarded
-
-
 def test_lanes_are_held_and_released_with_a_reason(seat: Seat) -> None:
     scope = "account:stellantis:fleet-1"
     assert seat.post("/lanes/hold", {"scope": scope}).status == 400
@@ -137,15 +98,28 @@ def test_lanes_are_held_and_released_with_a_reason(seat: Seat) -> None:
     assert seat.post("/lanes/release", {"scope": scope, "reason": "over"}).status == 404
 
 
+def test_what_a_wrong_answer_taught_is_forgotten_with_a_reason(seat: Seat) -> None:
+    account, client, key = "hub:IN-ABC", seat.parts.partition.client, seat.parts.partition.key
+    seat.waiting()
+    assert seat.post("/lanes/relearn", {"account": account, "reason": "x"}).status == 404, "nothing was taught"
+    client.hset(key("window", f"{account}|locations"), "lim", 1)
+    assert f"<option>{account}</option>" in seat.get("/lanes").text
+    assert seat.post("/lanes/relearn", {"account": account}).status == 400
+    assert seat.post("/lanes/relearn", {"account": "hub:IN-XYZ", "reason": "x"}).status == 400
+    assert seat.post("/lanes/relearn", {"account": account, "reason": "their mistake"}).status == 303
+    assert int(client.hget(key("window", f"{account}|locations"), "lim") or 0) > 1
+    assert "relearn" in seat.get("/audit").text and "their mistake" in seat.get("/audit").text
+
+
 def test_whoever_knows_of_a_problem_says_so(seat: Seat) -> None:
     problem = problem_of(seat, seat.unknown())
     assert "I know of it" in seat.get(f"/problems/{problem}").text
-    said = {"reason": "asked their support"}
-    assert seat.post(f"/problems/{problem}/acknowledge", said).status == 303
+    said = {"mark": "acknowledged", "reason": "asked their support"}
+    assert seat.post(f"/problems/{problem}/mark", said).status == 303
     shown = seat.get(f"/problems/{problem}").text
-    assert "acknowledged by console@127.0.0.1" in shown and "I know of it" not in shown
+    assert "acknowledged</a> by console@127.0.0.1" in shown and "I know of it" not in shown
     assert "console@127.0.0.1 knows" in seat.get("/problems").text
-    assert seat.post(f"/problems/{problem}/acknowledge", said).status == 409
+    assert seat.post(f"/problems/{problem}/mark", said).status == 409
     assert "asked their support" in seat.get("/audit").text
 
 

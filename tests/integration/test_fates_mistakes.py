@@ -107,7 +107,7 @@ def test_a_decision_the_store_refuses_for_good_is_told_with_its_evidence(
     redis_url: str, sandbox: Sandbox, tmp_path: Path, operation: str
 ) -> None:
     with Bench(redis_url, sandbox, tmp_path) as bench:
-        bench.broker.scripts = refusing(bench.broker.scripts, "finish")
+        bench.broker.turn.end = refusing(bench.broker.turn.end, "finish")  # type: ignore[method-assign]
         check_internal(bench, operation, 1, "the store refused its finish")
         (job,) = {arrival["job"] for arrival in sandbox.log()}
         (record,) = bench.ended(job).evidence

@@ -2,7 +2,7 @@
 
 What is sent comes from the document at `/openapi.json`. One check is told what to expect at `POST /v1/jobs` and
 `POST /v1/undelivered`: what fits its schema may still be refused, since no schema says which accounts exist or whose
-party may be named.
+party may be named. At `POST /v1/operations` none says which letters can be discarded.
 """
 
 import json
@@ -18,6 +18,10 @@ from tests.integration.intake import entry, serving
 CONFIG = """
 [[operations]]
 include-name = "POST /v1/jobs"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "422", "429", "503"]
+
+[[operations]]
+include-name = "POST /v1/operations"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "422", "429", "503"]
 
 [[operations]]

@@ -148,10 +148,10 @@ def test_a_time_of_another_form_is_refused(web: Web, since: str) -> None:
 
 
 def test_the_catalogue_is_given_with_schemas(web: Web) -> None:
-    items = web.ask("GET", "/v1/operations").json["items"]
-    one = web.ask("GET", f"/v1/operations/{items[0]['name']}").json
+    items = web.ask("GET", "/v1/catalogue").json["items"]
+    one = web.ask("GET", f"/v1/catalogue/{items[0]['name']}").json
     assert one == items[0] and one["schema"]["params"]["type"] == "object"
-    assert web.ask("GET", "/v1/operations/nothing").status == 404
+    assert web.ask("GET", "/v1/catalogue/nothing").status == 404
     for kind in ("refused", "key-reused"):
         assert web.ask("GET", f"/v1/errors/{kind}").json["status"] == 422
     assert web.ask("GET", "/v1/errors/nothing").status == 404

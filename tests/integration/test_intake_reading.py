@@ -44,7 +44,7 @@ class Site:
 
     def post(self, operation: str = READ, **more: Any) -> str:
         """Asks for a call of the catalogue's own example; its job."""
-        row = next(one for one in self.ask("GET", "/v1/operations")[2]["items"] if one["name"] == operation)
+        row = next(one for one in self.ask("GET", "/v1/catalogue")[2]["items"] if one["name"] == operation)
         account = "stellantis:fleet-1" if row["api"] == "stellantis" else "hub:IN-ABC"
         call = {"operation": operation, "account": account, "params": row["example"]["params"], **more}
         if row["example"]["body"] is not None:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.integration.desk import ANSWERED, BULK, CAR, NORMAL, READ, URGENT, Desk, micros
+from tests.integration.desk import ANSWERED, BULK, CAR, NORMAL, READ, URGENT, Desk, account, micros
 from tests.integration.meter import limit, out
 from worker.limiter.quota import Quota, quotas
 from worker.store.partition import Partition
@@ -315,7 +315,7 @@ def test_accounts_that_settings_no_longer_name_are_forgotten_and_their_advice_is
     use(desk, 95)
     answers(desk, 1, 0)
     assert set(standing(desk).values()) == {"open"}
-    desk.client.hdel(desk.keys("conf"), f"a:{CAR}")
+    limit(desk, of={"hub:IN-ABC": account("other", api="hub")})
     pass_time(desk, 60)
     assert set(standing(desk).values()) == {"resolved"}
     assert [desk.client.hlen(desk.keys(name)) for name in ("tally", "samples", "watches")] == [0, 0, 0]

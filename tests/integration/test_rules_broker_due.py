@@ -1,6 +1,9 @@
 """Time: parked jobs come back when they are due, overdue ones expire, and no call does more than its share."""
 
-from tests.integration.desk import BULK, CAR, READ, URGENT, Desk, micros
+from tests.integration.desk import BULK, CAR, READ, ROOMY, URGENT, Desk, micros
+from tests.integration.shelf import work_of
+from worker.fail.dead_letter import DeadLetters, Filter
+from worker.store.partition import Partition
 
 
 def test_a_parked_job_comes_back_when_it_is_due_and_not_before(desk: Desk) -> None:
@@ -81,6 +84,28 @@ def test_a_job_that_was_tried_dies_of_what_it_was_tried_with(desk: Desk) -> None
     desk.take(8)
     assert (desk.state(job), desk.read(job)["err"]) == ("dead", "remote_trouble")
     desk.assert_whole()
+
+
+def test_the_expired_jobs_of_an_account_are_found_among_a_crowd_of_others(desk: Desk) -> None:
+    """Of thousands, those that are looked for are read and no others; and no id outlives its job."""
+    other = "stellantis:fleet-2"
+    hired = {CAR: ROOMY[CAR], other: ROOMY[CAR]}
+    desk.hire(accounts=hired, digest="two", numbers={"result_ttl": 1000})
+    desk.put(2000, acct=other, dl=micros(1))
+    wanted = desk.put(3, dl=micros(1))
+    desk.now_us += micros(2)
+    while "waiting" in desk.states(wanted) or desk.client.zcard(desk.keys("expired")) < 2003:
+        desk.take()
+    partition = Partition(desk.client, desk.keys, desk.scripts)
+    until_us = desk.now_us + micros(1)
+    with work_of(desk.client) as work:
+        found = list(DeadLetters(partition).find(Filter(which="expired", account=CAR, until_us=until_us)))
+    assert {job.id for job in found} == set(wanted)
+    assert work.commands < 20
+    desk.assert_whole()
+    desk.wait(1001)
+    desk.decide("sweep", {"dead_us": micros(10**7)})
+    assert desk.client.zcard(desk.keys("expired")) == 0
 
 
 def test_jobs_of_a_held_lane_expire_too(desk: Desk) -> None:

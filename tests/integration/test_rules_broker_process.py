@@ -49,7 +49,7 @@ def test_jobs_are_taken_for_free_threads_only(floor: Floor) -> None:
 
 def test_another_consumer_knows_what_the_one_before_has_handed_out(make_floor: MakeFloor) -> None:
     floor = make_floor(threads=1, clock=Hands().clock)
-    floor.put(2)
+    floor.put(1)
     message = floor.next()
     floor.consumer().close()
     assert floor.broker.threads.free == 0
@@ -219,6 +219,16 @@ def test_a_job_the_store_has_lost_is_brought_back_before_its_end_is_said(floor: 
     floor.assert_whole()
 
 
+def test_what_a_worker_remembers_of_a_command_is_the_address_of_its_result_too(floor: Floor) -> None:
+    floor.put(1)
+    card = floor.next().card
+    assert floor.broker.ending.full_record(card)["door"] is None
+    assert floor.broker.ending.may_send(card, "a-secret")
+    assert floor.broker.ending.full_record(card)["door"] == "a-secret"
+    assert "a-secret" not in repr(card)
+    floor.assert_whole()
+
+
 class Ticks:
     """Stands for the event a thread waits on: as many waits as are given, none of them long."""
 
@@ -262,6 +272,29 @@ def test_a_clock_of_the_server_that_stepped_forward_is_suspect(floor: Floor) -> 
     assert floor.nothing()
     assert floor.client.hlen(floor.keys("lease")) == 0
     floor.assert_whole()
+
+
+@pytest.mark.parametrize("stepped", [True, False])
+def test_a_process_that_has_never_asked_knows_the_clock_from_another_of_its_machine(
+    make_floor: MakeFloor, stepped: bool
+) -> None:
+    """It may be the first to ask after the store's clock stepped, and nobody else is left to notice."""
+    older = make_floor()
+    older.put(1)
+    older.end(older.next())
+    older.broker.leave_word()
+    older.broker.farewell()
+    if stepped:
+        older.client.hset(older.keys("meta"), "ahead", micros(3600))
+    newer = make_floor()
+    newer.put(1)
+    if stepped:
+        assert newer.nothing()
+        assert newer.client.hget(newer.keys("meta"), "suspect") == b"clock"
+        assert newer.nothing()
+    else:
+        newer.end(newer.next())
+    newer.assert_whole()
 
 
 def test_a_replaced_clock_is_refused_outside_the_test_environment(redis_url: str) -> None:

@@ -168,3 +168,23 @@ def test_a_result_nobody_needs_keeps_no_record_for_longer_than_the_job(desk: Des
     desk.finish(slip)
     assert report(desk, slip) == "noted"
     assert 0 < desk.client.ttl(desk.keys("evidence", slip.id)) <= desk.client.ttl(desk.keys("job", slip.id))
+
+
+@pytest.mark.parametrize("ends", ["accepted", "unknown"])
+def test_a_result_finds_its_command_in_a_store_that_was_emptied_while_it_was_being_sent(desk: Desk, ends: str) -> None:
+    job = desk.job(op=START, rep=0)
+    desk.put_jobs([job])
+    slip = desk.take().one
+    assert desk.sending(slip)
+    desk.client.flushdb()
+    desk.hire()
+    assert desk.renew(slip) == ["unknown"]
+    assert desk.remember(slip, job, sent=True, door=DOOR) == "held"
+    if ends == "accepted":
+        accept(desk, slip)
+    else:
+        assert desk.bury(slip, UNANSWERED, why=UNKNOWN) == "own"
+    assert report(desk, slip, door="guessed") == "stranger"
+    assert report(desk, slip) == "settled"
+    assert desk.state(slip.id) == "done"
+    desk.assert_whole()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.desk import ANSWERED, UNANSWERED, Desk
-from tests.integration.meter import answer, call, limit, opens_s, out, room
+from tests.integration.meter import answer, call, left, limit, opens_s, out, room
 
 
 def test_a_lowered_limit_holds_at_once_and_what_is_out_counts(desk: Desk) -> None:
@@ -89,9 +89,9 @@ def test_what_others_use_stays_as_long_as_the_new_window(desk: Desk) -> None:
     call(desk, {"minute": {"limit": 50, "remaining": 19}})
     limit(desk, minute=(50, 600))
     desk.wait(599)
-    assert room(desk) == 50 - 30 - 1
+    assert left(desk) == 50 - 30 - 1
     desk.wait(2)
-    assert room(desk) == 50
+    assert left(desk) == 50
     desk.assert_whole()
 
 

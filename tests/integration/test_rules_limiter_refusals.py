@@ -196,6 +196,7 @@ def test_a_budget_without_windows_closes_too(desk: Desk) -> None:
     assert room(desk, **free) == 0
     permit = {
         "group": f"{CAR}|other", "lease": "p", "worker": "operator", "lease_us": 1, "transit_us": 0, "mode": "probe",
+        "run": "run-1", "durable": False, "quiet_us": 1,
     }  # fmt: skip
     assert desk.decide("permit", permit)[0] == 0
     assert room(desk) == 50

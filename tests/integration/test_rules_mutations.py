@@ -15,6 +15,8 @@ import redis
 from tests.integration.mutations import Mutation, module_without, scripts_without
 from tests.integration.mutations_advice import ADVICE_RULES
 from tests.integration.mutations_broker import BROKER_RULES
+from tests.integration.mutations_bulk import BULK_RULES
+from tests.integration.mutations_saying import SAYING_RULES
 from worker.store.scripts import FOLDER, compose
 
 try:
@@ -22,7 +24,7 @@ try:
 except ModuleNotFoundError:
     LIMITER_RULES = []
 
-RULES: list[Mutation] = [*BROKER_RULES, *LIMITER_RULES, *ADVICE_RULES]
+RULES: list[Mutation] = [*BROKER_RULES, *BULK_RULES, *LIMITER_RULES, *ADVICE_RULES, *SAYING_RULES]
 NOT_OURS = {"test_jobs_survive_kill_nine_of_the_server"}
 """What is proved there is the server's; there is nothing of ours to take out."""
 

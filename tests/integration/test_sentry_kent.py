@@ -116,6 +116,7 @@ def test_a_problem_of_a_hundred_dead_letters_is_one_event_with_the_consoles_fing
         "operation": OPERATION,
         "error_class": "undocumented",
         "code": "41800",
+        "problem": fingerprint,
     }
     assert event["contexts"]["alert"]["link"] == f"https://console.example/ops/problems/{fingerprint}"
     assert event["contexts"]["alert"]["advice"] == "Send support the evidence: code, uuid, message, timestamp."

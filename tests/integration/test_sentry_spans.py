@@ -74,6 +74,25 @@ def test_both_halves_of_a_jobs_way_have_what_the_page_of_queues_reads(
     assert processed["transaction"]["contexts"]["trace"]["parent_span_id"] == published["span_id"]
 
 
+def test_every_page_of_a_list_was_put_in_before_it_was_run(redis_url: str, kent: Kent, sandbox: Sandbox) -> None:
+    with traced(redis_url, kent, sandbox) as system:
+        wanted = Wanted("hub.list_locations", "hub:IN-ABC", {"limit": 30})
+        (job,) = system.broker.accept.enqueue_many([wanted])
+        with working(system):
+            ended(system, "done", 4)
+            wait_until(lambda: len(transactions(kent)) == 8, "both halves of four pages have come")
+        assert system.spans is not None
+        system.spans.close()
+    published, processed = spans(kent, "queue.publish"), spans(kent, "queue.process")
+    pages = [job.job_id, *(f"{job.job_id}.p{number}" for number in (2, 3, 4))]
+    for half in (published, processed):
+        assert sorted(span["data"]["messaging.message.id"] for span in half) == pages
+        assert {span["trace_id"] for span in half} == {trace_of(job.job_id)}
+        assert all(span["data"]["messaging.message.body.size"] > 100 for span in half)
+    parents = {span["transaction"]["contexts"]["trace"]["parent_span_id"] for span in processed}
+    assert parents == {span["span_id"] for span in published}
+
+
 def test_what_is_tried_again_and_what_dies_shows_as_that(redis_url: str, kent: Kent, sandbox: Sandbox) -> None:
     quick = {"FAIL__ATTEMPTS": "2", "FAIL__BACKOFF_BASE_S": "0.01", "FAIL__BACKOFF_CAP_S": "0.02"}
     with traced(redis_url, kent, sandbox, **quick) as system:
@@ -120,7 +139,8 @@ def test_without_a_rate_nothing_of_it_exists(redis_url: str, kent: Kent, sandbox
     before = {thread.name for thread in threading.enumerate()}
     with traced(redis_url, kent, sandbox, rate="0") as system:
         assert (system.spans, system.broker.accept.published) == (None, None)
-        assert [type(each).__name__ for each in system.broker.middleware] == ["ProcessMiddleware", "FateMiddleware"]
+        there = [type(each).__name__ for each in system.broker.middleware]
+        assert there == ["ProcessMiddleware", "FateMiddleware", "Recent"]
         ask_for(system)
         with working(system):
             ended(system, "done", 1)

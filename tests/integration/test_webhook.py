@@ -288,7 +288,7 @@ def test_a_key_that_is_replaced_in_its_file_signs_the_next_message(
         outbox.finish()
         assert {KEY, OTHER_KEY} <= set(system.credentials.secrets())
         file.write_text("nonsense")
-        assert system.credentials.signing_secret() == OTHER_KEY
+        assert system.credentials.signing_secrets("webhook") == (OTHER_KEY,)
         (problem,) = system.credentials.problems()
         assert "webhook: the file" in problem
     for (_, headers, body), key in zip(receiver.requests, (KEY, OTHER_KEY), strict=True):

@@ -38,6 +38,7 @@ from tests.state.book import OPEN, UNKNOWN, Book, Job
 from tests.state.sight import differences, orphans
 
 OTHER, TOKENS, CHECK = "stellantis:fleet-2", "car.list", "car.check"
+ACCOUNTS = (CAR, OTHER)
 BUDGETS = {READ: "calls", START: "calls", TOKENS: "calls", CHECK: "control"}
 WINDOWS = (
     {"minute": (12, 6.0), "second": (5, 1.0), "own": (3, 6.0)},
@@ -46,6 +47,8 @@ WINDOWS = (
 WHOLE_EVERY = 8
 MOST_OPEN, MOST_HOLDS = 30, 2
 UNANSWERED_US = micros(TRANSIT_S)
+FIRST = "the first settings"
+CONTROL = "control"
 LATE = {"class": UNKNOWN, "code": "command_timeout", "message": "its result never came", "alert": True}
 FAILED = {"done": False, "why": {"class": "command_failed", "code": "FAILED", "message": "no", "alert": False}}
 TROUBLE = {"base": micros(1), "jitter": 1, "facts": "{}"}
@@ -84,11 +87,34 @@ class Claim:
 
 
 @dataclass(slots=True)
+class Check:
+    """A permit in an operator's hand: a call that is no job."""
+
+    lease: str
+    acct: str
+    until_us: int
+    arrives_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Settings that a deploy may bring: the same windows with as many or fewer permits, as long or longer; caps."""
+
+    windows: dict[str, tuple[int, float]]
+    lane_cap: int = 5
+    caps: dict[str, int] = field(default_factory=dict)
+
+    def cap(self, op: str) -> int:
+        return self.caps.get(op, self.lane_cap)
+
+
+@dataclass(slots=True)
 class Party:
-    """A worker process."""
+    """A worker process. `digest` names the settings it carries."""
 
     name: str
     threads: int
+    digest: str = FIRST
     clock: tuple[int, int] | None = None
     pending: str | None = None  # nonce of a take whose reply was lost
     hand: dict[str, Claim] = field(default_factory=dict)
@@ -111,9 +137,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.run = 1
         self.losses = self.most_losses = 0
         self.stepped = False  # the server's clock has gone forward, and nobody has noticed
-        self.unnoticed = False  # the store has lost something, or its clock has stepped, and no take has seen it
         self.book = Book()
         self.kept: tuple[dict[bytes, tuple[Any, int]], Book] | None = None
+        self.checks: list[Check] = []
+        self.versions: dict[str, Rules] = {}
         self.parties = {name: Party(name, threads) for name, threads in (("w1", 6), ("w2", 3))}
         self.judged = 0
         self.done_steps = 0
@@ -139,20 +166,27 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def open(self, windows: dict[str, tuple[int, float]], headers: bool, mode: str, losses: int) -> None:
         self.windows, self.headers, self.mode, self.most_losses = windows, headers, mode, losses
-        both = account("calls=minute,second", "control=own,minute,second", windows=windows, headers=headers)
-        self.accounts = {CAR: both, OTHER: both}
+        self.versions[FIRST] = Rules(windows)
         self.remotes = {
             (acct, name): Remote([(allowed, micros(seconds))])
-            for acct in self.accounts
+            for acct in ACCOUNTS
             for name, (allowed, seconds) in windows.items()
         }
         for party in self.parties.values():
             self.hire(party)
             self.take_for(party, 1, mode="fresh")
 
-    def hire(self, party: Party) -> None:
-        numbers = {"brake_count": 8, "brake_window": micros(60), "lane_cap": 5}
-        self.desk.hire(party.name, party.threads, self.accounts, numbers, digest="the same")
+    def hire(self, party: Party) -> str:
+        rules = self.versions[party.digest]
+        both = account("calls=minute,second", "control=own,minute,second", windows=rules.windows, headers=self.headers)
+        numbers = {"brake_count": 8, "brake_window": micros(60), "lane_cap": rules.lane_cap}
+        accounts = dict.fromkeys(ACCOUNTS, both)
+        return self.desk.hire(party.name, party.threads, accounts, numbers, rules.caps, party.digest)
+
+    def in_force(self) -> Rules:
+        """The settings in force, by the store's own word."""
+        digest = self.client.hget(self.desk.keys("conf"), "digest")
+        return self.versions[digest.decode() if digest else FIRST]
 
     def party(self, pick: int) -> Party:
         return list(self.parties.values())[pick % len(self.parties)]
@@ -248,7 +282,6 @@ class AnyOrder(RuleBasedStateMachine):
         party.clock = (dealt.now_us, asked_us)
         if dealt.verdict == "clock":
             return []
-        self.unnoticed = False
         made = self.book.nonces.get(party.name)
         if made and made[0] == nonce:
             living = sorted(lease for lease in made[1] if self.lives(lease))
@@ -265,11 +298,14 @@ class AnyOrder(RuleBasedStateMachine):
             if dealt.slips:
                 self.book.nonces[party.name] = (nonce, [slip.lease for slip in dealt.slips])
             self.judge_order(dealt.slips, first, before)
+            self.judge_caps(dealt.slips)
         for slip in dealt.slips:
             job = self.book.jobs[slip.id]
             job.until_us = dealt.now_us + micros(LEASE_S)
             if heard:
                 party.hand[slip.lease] = Claim(slip, party.name, job.facts, asked_us, self.true_us + micros(LEASE_S))
+        if dealt.slips and party.pending is None and not (made and made[0] == nonce):
+            self.judge_limits({(slip.facts["account"], slip.group.rpartition("|")[2]) for slip in dealt.slips})
         return dealt.slips if heard else []
 
     def lives(self, lease: str) -> bool:
@@ -299,8 +335,8 @@ class AnyOrder(RuleBasedStateMachine):
         holds |= {f"lane:{lane}" for lane in self.desk.hash("trouble")}
         due = {job.id: int(self.desk.read(job.id).get("due", 0)) for job in self.book.having("waiting")}
         # a budget that waits for an answer looks again when one has come
-        blocked = {gate for acct in self.accounts for gate, at in self.desk.hash("gates", acct).items() if at == "-1"}
-        return {"holds": holds, "flying": flying, "due": due, "blocked": blocked}
+        blocked = {gate for acct in ACCOUNTS for gate, at in self.desk.hash("gates", acct).items() if at == "-1"}
+        return {"holds": holds, "flying": flying, "due": due, "blocked": blocked, "rules": self.in_force()}
 
     def judge_order(self, slips: list[Slip], first: dict[str, Any], before: dict[str, str]) -> None:
         """Of one budget nothing urgent stays while something less urgent goes, unless it may not go."""
@@ -308,7 +344,7 @@ class AnyOrder(RuleBasedStateMachine):
         for job in self.book.having("waiting"):
             group = f"{job.facts['acct']}|{job.facts['budget']}"
             stops = {f"account:{job.facts['acct']}", f"budget:{group}", f"lane:{job.lane}"}
-            full = first["flying"].get(job.lane, 0) + given[job.lane] >= 5
+            full = first["flying"].get(job.lane, 0) + given[job.lane] >= first["rules"].cap(job.facts["op"])
             stays = before[job.id] != "waiting" or first["due"].get(job.id, 1) > self.now() - 1000
             stays = stays or f"{group}|{job.facts['prio']}" in first["blocked"]
             if not (stops & first["holds"] or full or stays):
@@ -316,6 +352,40 @@ class AnyOrder(RuleBasedStateMachine):
                     slip.id for slip in slips if slip.group == group and slip.facts["priority"] > job.facts["prio"]
                 ]
                 assert not worse, f"{worse} went before {job.id}"
+
+    def judge_caps(self, slips: list[Slip]) -> None:
+        """Of no lane from which something was handed out are more in flight than its cap allows."""
+        rules, flying = self.in_force(), self.desk.hash("flying")
+        for op, lane in {
+            (slip.facts["operation"], f"{slip.facts['account']}|{slip.facts['operation']}") for slip in slips
+        }:
+            assert int(flying[lane]) <= rules.cap(op), f"{flying[lane]} of lane {lane} are in flight"
+
+    def judge_limits(self, used: set[tuple[str, str]]) -> None:
+        """Where permits were just handed out, all that are out and all that have arrived are within the limits in
+        force now, which a deploy may have lowered a moment ago.
+        """
+        rules = self.in_force()
+        for acct, budget in used:
+            for name, (_, seconds) in self.windows.items():
+                if name == "own" and budget != CONTROL:
+                    continue
+                out = [
+                    claim
+                    for _, claim in self.hand(sent=False)
+                    if claim.facts["acct"] == acct and not self.too_late(claim)
+                ]
+                mine = [claim for claim in out if name != "own" or claim.facts["budget"] == CONTROL]
+                idle = [
+                    check
+                    for check in self.checks
+                    if check.acct == acct and check.arrives_us is None and self.true_us < check.until_us
+                ]
+                since = self.true_us - micros(seconds)
+                arrived = sum(at > since for at in self.remotes[acct, name].arrived)
+                allowed = rules.windows[name][0] + (self.losses if self.headers and self.mode == "probe" else 0)
+                count = len(mine) + len(idle) + arrived
+                assert count <= allowed, f"{count} permits of {name} of {acct} are out, where {allowed} may be"
 
     turn_by_turn = a_turn("turn_by_turn")
     turn_and_turn = a_turn("turn_and_turn")
@@ -359,16 +429,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.send_one(*self.one(pick, sent=False), took)
 
     def send_one(self, party: Party, claim: Claim, took: int) -> bool:
-        too_late = self.true_us > claim.asked_us + micros(0.9 * LEASE_S)
-        if too_late or (claim.facts["op"] == START and not self.fence(claim)):
+        if self.too_late(claim) or (claim.facts["op"] == START and not self.fence(claim)):
             self.tell(party, claim, "park", REFUND)
             return False
         claim.arrives_us = self.true_us + min(took, claim.until_us + UNANSWERED_US - 1 - self.true_us)
         acct = claim.facts["acct"]
         for name in self.windows:
-            if name != "own" or claim.facts["budget"] == "control":
+            if name != "own" or claim.facts["budget"] == CONTROL:
                 self.remotes[acct, name].arrived.append(claim.arrives_us)
         return True
+
+    def too_late(self, claim: Claim) -> bool:
+        return self.true_us > claim.asked_us + micros(0.9 * LEASE_S)
 
     def fence(self, claim: Claim) -> bool:
         job = self.book.jobs.get(claim.slip.id)
@@ -416,14 +488,16 @@ class AnyOrder(RuleBasedStateMachine):
         return facts | {"id": f"{chain}.p{page}", "page": page}
 
     def told(self, claim: Claim) -> dict[str, dict[str, int]]:
-        at = claim.arrives_us
-        assert at is not None
+        assert claim.arrives_us is not None
+        found = self.told_at(claim.facts["acct"], claim.arrives_us)
+        return {name: said for name, said in found.items() if name != "own" or claim.facts["budget"] == CONTROL}
+
+    def told_at(self, acct: str, at: int) -> dict[str, dict[str, int]]:
+        """What the remote side says of its windows in its answer to the call that arrived then."""
         found = {}
         for name, (allowed, seconds) in self.windows.items():
-            arrivals = self.remotes[claim.facts["acct"], name].arrived
-            used = sum(at - micros(seconds) < arrived <= at for arrived in arrivals)
-            if name != "own" or claim.facts["budget"] == "control":
-                found[name] = {"limit": allowed, "remaining": max(0, allowed - used)}
+            used = sum(at - micros(seconds) < arrived <= at for arrived in self.remotes[acct, name].arrived)
+            found[name] = {"limit": allowed, "remaining": max(0, allowed - used)}
         return found
 
     @precondition(lambda self: self.hand(sent=True))
@@ -547,6 +621,98 @@ class AnyOrder(RuleBasedStateMachine):
             job.leased_us = int(self.desk.read(job.id)["leased"])
             claim.until_us = self.true_us + micros(LEASE_S)
 
+    # -- calls that are no jobs ----------------------------------------------------------------
+
+    @precondition(lambda self: not self.stepped)
+    @rule(acct=st.sampled_from(ACCOUNTS), took=st.sampled_from([None, 0, 300_000, 4_900_000]))
+    def check(self, acct: str, took: int | None) -> None:
+        """An operator's call begins; without `took` it is not sent yet."""
+        self.desk._made += 1
+        lease = f"permit.{self.desk._made}"
+        facts = {"group": f"{acct}|{CONTROL}", "lease": lease, "worker": "operator", "lease_us": micros(LEASE_S),
+                 "transit_us": micros(TRANSIT_S), "mode": self.mode, "run": f"run-{self.run}", "durable": False,
+                 "quiet_us": micros(LEASE_S)}  # fmt: skip
+        given, now_us, _ = self.desk.decide("permit", facts)
+        self.heard_now(now_us)
+        self.steps[f"permit: {given}"] += 1
+        if not given:
+            return
+        made = Check(lease, acct, self.true_us + micros(LEASE_S))
+        self.checks.append(made)
+        self.judge_limits({(acct, CONTROL)})
+        if took is not None:
+            self.send_check(made, took)
+
+    def send_check(self, check: Check, took: int) -> None:
+        check.arrives_us = self.true_us + took
+        for name in self.windows:
+            self.remotes[check.acct, name].arrived.append(check.arrives_us)
+
+    @precondition(lambda self: self.checks)
+    @rule(pick=picks, answers=st.booleans())
+    def end_check(self, pick: int, answers: bool) -> None:
+        self.end_one_check(self.checks.pop(pick % len(self.checks)), answers)
+
+    def end_one_check(self, check: Check, answers: bool = True) -> None:
+        facts: dict[str, Any] = {"lease": check.lease}
+        if check.arrives_us is None:
+            facts["settle"] = REFUND
+        elif answers:
+            if self.true_us < check.arrives_us:
+                self.pass_time(check.arrives_us - self.true_us)
+            facts |= {"settle": ANSWERED} | (
+                {"told": self.told_at(check.acct, check.arrives_us)} if self.headers else {}
+            )
+        else:
+            if self.true_us < check.arrives_us - UNANSWERED_US:
+                self.pass_time(check.arrives_us - UNANSWERED_US - self.true_us)
+            facts["settle"] = {"mode": "unanswered", "more": UNANSWERED_US}
+        there = bool(self.desk.decide("settle", facts))
+        self.steps[f"settle: {there}"] += 1
+        assert there or self.true_us >= check.until_us, "a permit lapsed before its time"
+
+    @precondition(lambda self: self.checks)
+    @rule(pick=picks, sends=st.booleans())
+    def abandon_check(self, pick: int, sends: bool) -> None:
+        """The operator's process is killed: its permit lapses."""
+        check = self.checks.pop(pick % len(self.checks))
+        if sends and check.arrives_us is None and self.true_us < check.until_us:
+            self.send_check(check, 1000)
+
+    # -- deploys ----------------------------------------------------------------
+
+    @rule(
+        pick=picks,
+        less=st.sampled_from([1.0, 1.0, 0.7, 0.5]),
+        longer=st.sampled_from([1.0, 1.0, 1.5]),
+        lane_cap=st.sampled_from([5, 5, 2]),
+        read_cap=st.sampled_from([None, None, 1]),
+    )
+    def deploy(self, pick: int, less: float, longer: float, lane_cap: int, read_cap: int | None) -> None:
+        """A process of a new version: its settings hold at once, for everybody."""
+        party = self.party(pick)
+        windows = {
+            name: (max(1, int(allowed * less)), seconds * longer) for name, (allowed, seconds) in self.windows.items()
+        }
+        party.digest = f"settings {len(self.versions)}"
+        self.versions[party.digest] = Rules(windows, lane_cap, {READ: read_cap} if read_cap else {})
+        assert self.hire(party) == "applied"
+        assert self.in_force() is self.versions[party.digest]
+
+    @rule(pick=picks, which=picks)
+    def another_version(self, pick: int, which: int) -> None:
+        """A process is replaced by one of a version that was there before: an older one changes nothing while
+        somebody carries the settings in force.
+        """
+        party = self.party(pick)
+        before = self.client.hget(self.desk.keys("conf"), "digest")
+        party.digest = list(self.versions)[which % len(self.versions)]
+        said = self.hire(party)
+        self.steps[f"another version: {said}"] += 1
+        after = self.client.hget(self.desk.keys("conf"), "digest")
+        assert after == (before if said == "kept" else party.digest.encode())
+        assert said == "applied" or before is not None
+
     # -- workers ----------------------------------------------------------------
 
     @rule(pick=picks)
@@ -555,7 +721,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def renew_of(self, party: Party) -> None:
         claims = list(party.hand.values())
-        answers = self.desk.renew(*[claim.slip for claim in claims], worker=party.name, digest="the same")
+        answers = self.desk.renew(*[claim.slip for claim in claims], worker=party.name, digest=party.digest)
         unknown = []
         for claim, answer in zip(claims, answers, strict=True):
             job = self.book.jobs.get(claim.slip.id)
@@ -746,7 +912,7 @@ class AnyOrder(RuleBasedStateMachine):
             more_us -= step
             for party in self.parties.values():
                 if party.clock:
-                    self.desk.renew(worker=party.name, digest="the same")
+                    self.desk.renew(worker=party.name, digest=party.digest)
 
     @rule(seconds=st.sampled_from([3.0, 20.0, 90.0]))
     def nobody_speaks_to_the_store(self, seconds: float) -> None:
@@ -764,6 +930,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def the_server_restarts_without_its_tail(self) -> None:
         assert self.kept is not None
+        self.end_checks()
         copied, book = self.kept
         self.client.flushall()
         for key, (value, ttl_ms) in copied.items():
@@ -776,15 +943,23 @@ class AnyOrder(RuleBasedStateMachine):
     def the_server_restarts(self) -> None:
         self.restarted()
 
+    def end_checks(self) -> None:
+        """Nobody renews the permit of an operator's call: a store that forgets it while it is under way cannot learn of
+        it, so there is none then.
+        """
+        for check in self.checks:
+            self.end_one_check(check)
+        self.checks.clear()
+
     def restarted(self) -> None:
         self.run += 1
         self.losses += 1
-        self.unnoticed = True
         self.resynchronize()
 
     @precondition(lambda self: self.losses < self.most_losses)
     @rule()
     def the_store_is_emptied(self) -> None:
+        self.end_checks()
         self.client.flushall()
         self.book, self.kept = Book(), None
         self.restarted()
@@ -795,7 +970,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.stepped = self.stepped or seconds > 0
         self.raw_step_us += micros(seconds)
         self.losses += 1
-        self.unnoticed = True
         self.resynchronize()
 
     def resynchronize(self) -> None:
@@ -839,6 +1013,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.book.held.clear()
         for party in self.parties.values():
             party.hand.clear()
+        self.checks.clear()
+        self.deploy(0, 1.0, 1.0, 5, None)
         for _ in range(600):
             if not self.book.having(*OPEN):
                 break
@@ -856,7 +1032,7 @@ class AnyOrder(RuleBasedStateMachine):
                 assert self.fence(claim)
             claim.arrives_us = self.true_us
             for name in self.windows:
-                if name != "own" or claim.facts["budget"] == "control":
+                if name != "own" or claim.facts["budget"] == CONTROL:
                     self.remotes[claim.facts["acct"], name].arrived.append(self.true_us)
             self.tell(party, claim, "finish", ANSWERED, **({"told": self.told(claim)} if self.headers else {}))
         if self.book.having("awaiting"):

@@ -34,7 +34,7 @@ def test_the_rules_hold_after_each_of_ten_thousand_steps(
 ) -> None:
     done = 0
     while done < ENOUGH:  # how long an example gets is for chance to say
-        done += drive(store, examples=110, steps=60)
+        done += drive(store, examples=130, steps=60)
     with capsys.disabled():
         print(f"\n  {done} steps of the state machine")
     assert done >= ENOUGH

@@ -101,7 +101,7 @@ def test_any_failure_is_one_outcome_and_never_ends_well(operation: Op, kind: Fai
     assert type(outcome) in ALL
     assert row.error_class == outcome.error_class
     assert action.kind != "done"
-    if not operation.repeatable and wrote and kind not in ("certificate", "refused", "dns", "tls"):
+    if not operation.repeatable and wrote and kind not in ("certificate", "refused", "dns", "private_address", "tls"):
         assert action.kind in ("unknown", "retry", "refund_park")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from worker.commands.answers import efforts
 
-SESSION: Any = SimpleNamespace(settings=SimpleNamespace(fail=SimpleNamespace(attempts=5)))
+SESSION: Any = SimpleNamespace(settings=SimpleNamespace(effort=lambda _: SimpleNamespace(attempts=5)))
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ def test_a_call_whose_worker_crashed_is_not_said_to_be_unsent(
     runs: int, attempts: int, crashes: int, words: str
 ) -> None:
     sums = {"runs": runs, "attempts": attempts, "crashes": crashes, "redrives": 0}
-    assert dict(efforts(SESSION, sums))["sent"] == words
+    assert dict(efforts(SESSION, "hub", sums))["sent"] == words

@@ -16,7 +16,14 @@ HUB_ONLY = {
     "unknown_receiver", "authorization_unknown", "command_rejected", "command_unsupported", "command_failed",
     "command_timeout", "undelivered",
 }  # fmt: skip
-STELLANTIS_ONLY = {"invalid_request", "access_refused", "no_data", "unknown_id", "server_trouble", "consent_needed"}
+STELLANTIS_ONLY = {"invalid_request", "access_refused", "no_data", "unknown_id", "consent_needed"}
+CALLBACK_ONLY = {"receiver_gone", "receiver_refused"}
+FOREIGN = {
+    "hub": STELLANTIS_ONLY | CALLBACK_ONLY | {"server_trouble"},
+    "stellantis": HUB_ONLY | CALLBACK_ONLY,
+    "callback": HUB_ONLY | STELLANTIS_ONLY | {"credential_refused", "wrong_path"},
+}
+APIS = tuple(FOREIGN)
 
 
 def kinds(made: Outcome, api: str, **settings: Any) -> tuple[str, str]:
@@ -24,10 +31,10 @@ def kinds(made: Outcome, api: str, **settings: Any) -> tuple[str, str]:
     return tuple(f"{a.kind}{'!' if a.alert else '?' if a.last_alert else ''}" for a in (first, second))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("api", ["hub", "stellantis"])
+@pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.error_class)
 def test_every_outcome_an_api_can_have_has_a_row_of_its_own_class(kind: type[Outcome], api: str) -> None:
-    foreign = STELLANTIS_ONLY if api == "hub" else HUB_ONLY
+    foreign = FOREIGN[api]
     for executed, hint, repeatable in itertools.product((True, False, None), ("ok", "none", "nonsense"), (True, False)):
         made = kind("x", executed=executed, hint=hint)  # type: ignore[arg-type]
         row, action = decide(made, Op(api=api, repeatable=repeatable))
@@ -38,10 +45,10 @@ def test_every_outcome_an_api_can_have_has_a_row_of_its_own_class(kind: type[Out
 def test_only_these_outcomes_end_well() -> None:
     well = {
         (api, kind.error_class)
-        for api, kind in itertools.product(("hub", "stellantis"), ALL)
+        for api, kind in itertools.product(APIS, ALL)
         if decide(kind("x"), Op(api=api))[1].kind == "done"
     }
-    assert well == {("hub", "success"), ("stellantis", "success"), ("stellantis", "no_data")}
+    assert well == {(api, "success") for api in APIS} | {("stellantis", "no_data")}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,18 @@ def test_only_these_outcomes_end_well() -> None:
         ("stellantis", outcome.ConsentNeeded(50000), ("dead!", "dead!")),
         ("stellantis", outcome.Undocumented("http_418", executed=False), ("dead!", "dead!")),
         ("stellantis", outcome.Undocumented("http_501"), ("dead!", "unknown!")),
+        ("callback", outcome.Success("http_204"), ("done", "done")),
+        ("callback", outcome.ReceiverGone("http_410"), ("dead!", "dead!")),
+        ("callback", outcome.RateLimited("http_429", hint="ok", retry_after_s=3), ("close", "close")),
+        ("callback", outcome.RateLimited("http_429", hint="nonsense"), ("hold!", "hold!")),
+        ("callback", outcome.ReceiverRefused("http_401"), ("dead!", "dead!")),
+        ("callback", outcome.ServerTrouble("http_500"), ("retry?", "unknown!")),
+        ("callback", outcome.ServerTrouble("http_503", executed=False), ("park", "park")),
+        ("callback", outcome.Redirected("302"), ("dead!", "dead!")),
+        ("callback", outcome.ForbiddenAddress(), ("dead!", "dead!")),
+        ("callback", outcome.Undocumented("http_600"), ("dead!", "unknown!")),
+        ("callback", outcome.OutcomeUnknown("read_timeout"), ("retry?", "unknown!")),
+        ("callback", outcome.CertificateTrouble(), ("hold!", "hold!")),
         ("hub", outcome.NeverSent("refused"), ("retry?", "retry?")),
         ("hub", outcome.TooLate(), ("refund_park", "refund_park")),
         ("hub", outcome.Fenced(), ("refund_park", "refund_park")),
@@ -97,10 +116,10 @@ def test_an_outcome_has_its_fate(api: str, made: Outcome, expected: tuple[str, s
     assert kinds(made, api) == expected
 
 
-def test_the_wire_means_the_same_for_both_apis() -> None:
+def test_the_wire_means_the_same_for_all_apis() -> None:
     shared = ("never_sent", "too_late", "fenced", "certificate_trouble", "outcome_unknown", "redirected", "expired")
     for name in shared:
-        assert kinds(BY_NAME[name]("x"), "hub") == kinds(BY_NAME[name]("x"), "stellantis")
+        assert len({kinds(BY_NAME[name]("x"), api) for api in APIS}) == 1
 
 
 def test_missing_data_can_be_made_an_error() -> None:
@@ -115,7 +134,7 @@ def test_a_wait_beyond_the_window_and_a_tenth_holds_the_budget() -> None:
 
 
 def test_an_unrepeatable_call_is_never_sent_again_when_it_may_have_been_carried_out() -> None:
-    for api, kind in itertools.product(("hub", "stellantis"), ALL):
+    for api, kind in itertools.product(("hub", "stellantis"), ALL):  # no callback is such a call
         _, action = decide(kind("x", executed=None), Op(api=api, repeatable=False))
         refused = {"rate_limited", "credential_refused", "certificate_trouble", "receiver_not_connected"}
         if kind.error_class not in refused | {"never_sent", "too_late", "fenced"}:

@@ -170,11 +170,22 @@ def test_two_demos_at_once_prove_themselves_and_what_they_print_works(marked: Ma
         check_commands(commands_in(plain(shown.said)), "its processes run")
         check_commands(commands_in(lines), "its processes have ended")
         check_the_record_can_fail(lines)
+        assert shape_of(lines) == shape_of((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
 
         assert len(marked.processes()) >= 6, "it stays up with its store, sandbox and workers"
         shown.press_ctrl_c()
         assert shown.await_end() == 0
     marked.await_none()
+
+
+def shape_of(lines: list[str]) -> list[str]:
+    """What the demo's end says, without its figures and without its alerts, which depend on what happened when."""
+    start = lines.index("What the other side counted, in exact sliding windows")
+    told = lines.index("What a person was told", start)
+    claims = lines.index("Claims, checked against the other side's log", told)
+    kept = next(at for at in range(claims, len(lines)) if " claims kept." in lines[at])
+    shown = [*lines[start:told], *lines[claims : kept + 1]]
+    return [" ".join(re.sub(r"[\d.,]+", "#", line).split()) for line in shown if line.strip()]
 
 
 def check_commands(commands: list[str], when: str) -> None:

@@ -18,7 +18,7 @@ import redis
 from dramatiq import Message
 
 from settings import Account, Settings
-from worker.accept import envelope
+from worker.accept import callback, envelope
 from worker.accept.operation import Operation, account_for, find
 from worker.errors import Conflict, Refused, StoreUnavailable
 from worker.store.connection import is_outage
@@ -35,6 +35,7 @@ class Wanted:
     """A call as somebody asks for it. `deadline_s` counts from acceptance; `key` makes repeats harmless.
 
     Keys belong to the account; with a `caller` they belong to that caller, and stand for everything that was asked.
+    `callback_url` is told how the job ended.
     """
 
     operation: str
@@ -47,6 +48,7 @@ class Wanted:
     job_id: str | None = None
     caller: str | None = None
     trace: str | None = None
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,21 @@ class Enqueuer:
     def prepare(self, wanted: Wanted) -> Prepared:
         """Checks a call and builds its job, without storing it. Raises `Refused`."""
         operation = find(wanted.operation)
+        if operation.ours:
+            raise Refused(
+                f"expected an operation that can be asked for, got {operation.name}, which Paceline makes itself when "
+                "a job has ended; give callback_url with the call that is to be told of."
+            )
         account = account_for(self._accounts, wanted.account, operation.api)
         params, body = operation.check(account, wanted.params, wanted.body)
         self._check_result_address(operation, body)
         job_id = wanted.job_id or envelope.new_job_id(self._settings.partition)
-        message = envelope.build(job_id, operation.name, account.name, params, body, trace=wanted.trace)
-        facts = facts_of(
-            operation, account.name, job_id, _priority(operation, wanted.priority), self._deadline(operation, wanted)
+        priority = _priority(operation, wanted.priority)
+        told = self._callback(operation, wanted, priority)
+        message = envelope.build(
+            job_id, operation.name, account.name, params, body, trace=wanted.trace, callback=told
         )
+        facts = facts_of(operation, account.name, job_id, priority, self._deadline(operation, wanted), callback=told)
         if wanted.key is not None:
             facts |= _key_facts(wanted, operation.name, account.name, params, body)
         return Prepared(facts, message)
@@ -191,6 +200,14 @@ class Enqueuer:
             )
         return float(chosen)
 
+    def _callback(self, operation: Operation, wanted: Wanted, priority: int) -> str | None:
+        """The job that will tell the end, where somebody wants to be told."""
+        if wanted.callback_url is None:
+            return None
+        return callback.prepared(
+            operation.name, wanted.callback_url, self._settings, key=wanted.key, priority=priority, trace=wanted.trace
+        )
+
     def _check_result_address(self, operation: Operation, body: Mapping[str, Any] | None) -> None:
         if operation.wants_response_url and not (body or {}).get("response_url") and not self._settings.public_url:
             raise Refused(
@@ -200,7 +217,13 @@ class Enqueuer:
 
 
 def facts_of(
-    operation: Operation, account: str, job_id: str, priority: int, deadline_s: float, page: int = 1
+    operation: Operation,
+    account: str,
+    job_id: str,
+    priority: int,
+    deadline_s: float,
+    page: int = 1,
+    callback: str | None = None,
 ) -> dict[str, Any]:
     """What the store keeps about a job, apart from its message (`lua/parts/accept.lua`)."""
     return {
@@ -214,7 +237,7 @@ def facts_of(
         "dl": int(deadline_s * 1_000_000),
         "chain": job_id.partition(".p")[0],
         "page": page,
-    }
+    } | ({"callback": callback} if callback else {})
 
 
 def _priority(operation: Operation, wanted: str | None) -> int:
@@ -235,6 +258,8 @@ def _key_facts(wanted: Wanted, operation: str, account: str, params: Any, body: 
     whose, what = account, [operation, params, body]
     if wanted.caller is not None:
         whose, what = f"caller:{wanted.caller}", [*what, account, wanted.priority, wanted.deadline_s]
+    if wanted.callback_url is not None:
+        what = [*what, wanted.callback_url]
     content = json.dumps(what, sort_keys=True, separators=(",", ":"))
     return {
         "key": hashlib.sha1(f"{whose}|{key}".encode(), usedforsecurity=False).hexdigest(),

@@ -17,6 +17,7 @@ from dramatiq import Message
 
 QUEUE: Final = "paceline"
 TRACE: Final = "traceparent"
+CALLBACK: Final = "callback"
 PRIORITIES: Final = {"urgent": 0, "normal": 1, "bulk": 2}
 _TRACE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
@@ -45,14 +46,17 @@ def build(
     body: Mapping[str, Any] | None,
     page: int = 1,
     trace: str | None = None,
+    callback: str | None = None,
 ) -> Message[Any]:
-    """The message of a job whose values have been checked. `trace` is the caller's `traceparent`."""
+    """The message of a job whose values have been checked. `trace` is the caller's `traceparent`; `callback` what the
+    store needs to tell its end (`accept/callback.py`), so that what follows this job can be told as well.
+    """
     return Message(
         queue_name=QUEUE,
         actor_name=operation,
         args=(),
         kwargs={"account": account, "params": dict(params), "body": None if body is None else dict(body)},
-        options={"page": page} | ({TRACE: trace} if trace else {}),
+        options={"page": page} | ({TRACE: trace} if trace else {}) | ({CALLBACK: callback} if callback else {}),
         message_id=job_id,
     )
 
@@ -71,6 +75,17 @@ def trace_of(encoded: bytes) -> str | None:
         return None
     said = json.loads(encoded).get("options", {}).get(TRACE)
     return trace_from(said) if isinstance(said, str) else None
+
+
+def callback_of(encoded: bytes) -> str | None:
+    """What the store needs to tell the end of an encoded message's job; None when nobody is told."""
+    if b'"callback"' not in encoded:
+        return None
+    try:
+        said = json.loads(encoded)["options"].get(CALLBACK)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None  # what cannot be read is buried by the consumer
+    return said if isinstance(said, str) else None
 
 
 def next_span(trace: str) -> str:

@@ -1,24 +1,23 @@
-"""Accept: jobs as their callers see them afterwards: read, listed, cancelled; the pages of a list as one answer.
+"""Accept: jobs as their callers see them afterwards: read, cancelled; the pages of a list as one answer.
 
 Promise: every state a job can be in has one word; parameters and bodies leave here through the redactor alone; the
 secret part of a command's result address never does. Scope: one partition's records. What a waiting job waits for is
-said by `waiting.py`, what can be done about a dead one in `fail`.
+said by `waiting.py`, how jobs are found by `job_search.py`, what can be done about a dead one in `fail`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from worker.accept.envelope import PRIORITIES
-from worker.errors import NotFound, Refused
+from worker.errors import NotFound
 from worker.observe.redact import Redactor
 from worker.store.partition import Partition, chunks
 
 ENDED = ("done", "dead", "cancelled", "expired")
-LISTED = ("waiting", "running", "awaiting", "dead", "expired")
 WORST_FIRST = ("dead", "expired", "cancelled", "running", "awaiting", "waiting", "done")
 NAMES = {str(number): name for name, number in PRIORITIES.items()}
 
@@ -50,6 +49,7 @@ class Job:
     chain: str
     page: int
     discarded: bool
+    told: int
 
     @property
     def lane(self) -> str:
@@ -80,6 +80,11 @@ class Chain:
     @property
     def done(self) -> int:
         return sum(job.state == "done" for job in self.jobs) + self.gone
+
+    @property
+    def callbacks(self) -> list[str]:
+        """The jobs that tell its ends, in order; none where nobody wanted to be told."""
+        return [f"{job.id}.c{end}" for job in self.jobs for end in range(1, job.told + 1)]
 
     @property
     def current(self) -> Job:
@@ -154,59 +159,6 @@ class Jobs:
         last = [job for job in chain.jobs if not job.ended] or [chain.current]
         return [(job, self._partition.decide("cancel", {"id": job.id, **facts})) for job in last]
 
-    def list(
-        self, states: Sequence[str], account: str | None = None, operation: str | None = None, limit: int = 50
-    ) -> Iterator[Job]:
-        """Jobs by state, at most `limit`: in the order of the states, those that wait in the order of their lanes."""
-        if strange := sorted(set(states) - set(LISTED)):
-            raise Refused(
-                f"expected {', '.join(LISTED)}, got {', '.join(strange)}; done and cancelled jobs are kept by id "
-                "alone: ask for one with `jobs show ID`."
-            )
-        left = limit
-        for state in states:
-            for job in self._of(state, account, operation, left):
-                left -= 1
-                yield job
-            if left <= 0:
-                return
-
-    def _of(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[Job]:
-        if limit <= 0:
-            return
-        ids = {"running": self._running, "waiting": self._waiting}.get(state, self._ended)
-        found = 0
-        for some in chunks(ids(state, account, operation, limit)):
-            for job in read_jobs(self._partition, some):
-                if job.state == state and account in (None, job.account) and operation in (None, job.operation):
-                    yield job
-                    found += 1
-                    if found >= limit:
-                        return
-
-    def _running(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
-        for _, job_id, *_ in self._partition.decide("running", {"limit": 10_000}):
-            yield job_id
-
-    def _waiting(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
-        members = self._partition.one("smembers", self._partition.key("lanes"))
-        for one, two, _ in sorted(member.split("|") for member in members):
-            if account not in (None, one) or operation not in (None, two):
-                continue
-            for family in ("queue", "due"):
-                for p in PRIORITIES.values():
-                    key = self._partition.key(family, f"{one}|{two}", p)
-                    yield from self._partition.one("zrange", key, 0, limit - 1)
-
-    def _ended(self, state: str, account: str | None, operation: str | None, limit: int) -> Iterator[str]:
-        key = self._partition.key(state)
-        start, more = 0, True
-        while more:
-            stop = start + 99
-            ids = self._partition.one("zrevrange", key, start, stop)
-            yield from ids
-            start, more = stop + 1, bool(ids)
-
 
 def read_jobs(partition: Partition, ids: Iterable[str]) -> Iterator[Job]:
     """The jobs of these ids that are still kept, in order, 100 per round trip."""
@@ -247,6 +199,7 @@ def job_of(job_id: str, facts: dict[str, str]) -> Job:
         chain=facts.get("chain") or job_id,
         page=number("page") or 1,
         discarded=facts.get("disc") == "1",
+        told=number("ends"),
     )
 
 

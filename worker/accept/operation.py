@@ -19,7 +19,7 @@ from worker.accept.paging import PageLink, Paging, successor
 from worker.accept.refusal import did_you_mean, sentence
 from worker.errors import Refused
 
-__all__ = ["CallSpec", "Operation", "PageLink", "account_for", "find", "operations", "register"]
+__all__ = ["CallSpec", "Operation", "PageLink", "account_for", "askable", "find", "operations", "register"]
 
 Priority = Literal["urgent", "normal", "bulk"]
 Meaning = Literal["plain", "authorization", "command", "page", "data"]
@@ -50,7 +50,7 @@ class Operation:
     """One documented API call: a row of the catalogue."""
 
     name: str
-    api: Literal["hub", "stellantis"]
+    api: Literal["hub", "stellantis", "callback"]
     method: Literal["GET", "PUT", "POST"]
     path: str  # relative to the account's base URL; {names} are parameters, all others go into the query
     budget: str
@@ -68,6 +68,7 @@ class Operation:
     reconcile: str | None = None  # the operation that tells what became of an unknown outcome
     headers: Callable[[Account], dict[str, str]] = _no_headers
     also: Callable[[Account, dict[str, Any], dict[str, Any] | None], str | None] = _nothing_more
+    ours: bool = False  # made by Paceline itself, never asked for
     doc: str  # where the vendor describes it
     example: Example
 
@@ -216,6 +217,11 @@ def register(operation: Operation) -> Operation:
     if known != operation:
         raise ValueError(f"two different operations are named {operation.name!r}; rename one of them")
     return known
+
+
+def askable() -> list[Operation]:
+    """The operations that somebody may ask for, in the catalogue's order."""
+    return [row for row in operations.values() if not row.ours]
 
 
 def find(name: str) -> Operation:

@@ -70,7 +70,7 @@ def waiting_for(job: Job, partition: Partition, limiter: Limiter, holds: Holds) 
     reasons += _trouble(trouble, now_us)
     if capped:
         reasons.append(f"its lane has {fleet or 0} calls in flight, as many as it may")
-    if state.known and state.next_s != 0:
+    if state.known and state.next_s != 0 and not care:
         reasons.append(f"the budget {job.budget} of {job.account} is used up: next permit {state.next_words()}")
     if rank:
         reasons.append(f"{rank} jobs are ahead of it in its line")

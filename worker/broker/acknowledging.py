@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from dramatiq.errors import ConnectionClosed
 
-from worker.accept.envelope import page_of
+from worker.accept.envelope import callback_of, page_of
 from worker.accept.operation import operations
 from worker.broker.card import Card, JobMessage
 from worker.fail.fate import Fate, internal, refund, unanswered
@@ -72,6 +72,7 @@ class Acknowledger:
         try:
             facts = {"id": card.job_id, "lease": card.lease, "door": door}
             card.sent = bool(self._broker.scripts("sending", facts))
+            card.door = door if card.sent else None
         except redis.RedisError as error:
             why = type(error).__name__
             logger.warning("job %s: not sent, the store did not confirm its lease (%s)", card.job_id, why)
@@ -93,8 +94,11 @@ class Acknowledger:
             "chain": card.chain,
             "page": page_of(card.job_id),
         }
+        if (told := callback_of(card.encoded)) is not None:
+            facts["callback"] = told
         return {
-            "facts": facts, "group": card.group, "sent": card.sent, "probe": card.probe, "taken": card.taken_us,
+            "facts": facts, "group": card.group, "sent": card.sent, "door": card.door, "probe": card.probe,
+            "taken": card.taken_us,
         }  # fmt: skip
 
     def _undecided(self, card: Card) -> Fate:
@@ -127,7 +131,7 @@ class Acknowledger:
         if fate.successors:
             facts["successors"] = [successor for successor, _ in fate.successors]
         blobs: list[str | bytes] = [fate.evidence, fate.result, *(blob for _, blob in fate.successors)]
-        reply: bytes = self._broker.scripts(fate.decision, facts, *blobs)
+        reply: bytes = self._broker.turn.end(fate.decision, facts, *blobs)
         return reply.decode()
 
     def _bring_back(self, card: Card) -> None:

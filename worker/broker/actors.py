@@ -35,9 +35,9 @@ def in_hand() -> JobMessage:
     return message
 
 
-def actor_for(operation: Operation) -> Actor[..., Any]:
-    """Declares the actor of `operation` on the global broker (`worker.main` sets it)."""
-    broker = dramatiq.get_broker()
+def actor_for(operation: Operation, broker: dramatiq.Broker | None = None) -> Actor[..., Any]:
+    """Declares the actor of `operation`, on the global broker (`worker.main` sets it) where none is given."""
+    broker = broker or dramatiq.get_broker()
 
     def perform(
         *,

@@ -28,19 +28,23 @@ from worker.accept.operation import Operation
 from worker.broker.acknowledging import Acknowledger
 from worker.broker.card import Card, JobMessage
 from worker.broker.consumer import JobConsumer
+from worker.broker.recalling import Recall
+from worker.broker.recent import Recent
 from worker.broker.registration import registration_of
 from worker.broker.taking import Taker
 from worker.broker.threads import Threads
+from worker.broker.turn import Turn
 from worker.clock import SYSTEM, Clock
 from worker.errors import Refused
 from worker.fail.fate import Fate, internal, refund
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.store.server_clock import machine
 
 logger = logging.getLogger("paceline.broker")
 UNKNOWN_FOR_S = 600.0
 UNKNOWN_WAIT_S = 30.0
-SENDABLE = ("account", "params", "body", "priority", "key", "deadline_s")
+SENDABLE = ("account", "params", "body", "priority", "key", "deadline_s", "callback_url")
 
 Deliver = Callable[[Operation, Card, str, Mapping[str, Any], Mapping[str, Any] | None], Any]
 
@@ -76,7 +80,11 @@ class PacelineBroker(Broker):
         self.lease_us = int(settings.broker.lease_s * 1_000_000)
         self.silent_us = 3 * self.lease_us
         self.ending = Acknowledger(self)
+        self.recall = Recall(self)
+        self.recent = Recent(clock.monotonic)
+        self.add_middleware(self.recent)
         self._taker = Taker(self)
+        self.turn = Turn(self, self._taker)
         self._waiting: deque[JobMessage] = deque()
 
     @property
@@ -120,6 +128,7 @@ class PacelineBroker(Broker):
         return JobConsumer(self, timeout)
 
     def close(self) -> None:
+        self.turn.close()
         self.client.close()
 
     # -- the worker's side --------------------------------------------------------------------------------------------
@@ -129,7 +138,11 @@ class PacelineBroker(Broker):
         while not self._waiting:
             if not self.threads.wait_to_look(timeout_s):
                 return None
-            opened = [self._opened(card) for card in self._taker.take()]
+            cards = self.threads.dealt()
+            if not cards:
+                self._taker.take(self.turn)
+                cards = self.threads.dealt()
+            opened = [self._opened(card) for card in cards]
             self._waiting.extend(message for message in opened if message is not None)
             if not self._waiting:
                 return None
@@ -139,6 +152,7 @@ class PacelineBroker(Broker):
         """See `Acknowledger.acknowledge`."""
         assert isinstance(message, JobMessage)
         self.ending.acknowledge(message)
+        self.recall.note(message)
 
     def _opened(self, card: Card) -> JobMessage | None:
         """The message of a card. What cannot be read is buried here: dramatiq would strand it."""
@@ -165,15 +179,23 @@ class PacelineBroker(Broker):
 
     def hello(self) -> int:
         """Registers this process and its settings; returns the store's time (µs)."""
-        facts = self.registration.facts | {
+        process = {
             "worker": self.worker_id,
             "threads": self.threads.total,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started": str(int(self.clock.utcnow().timestamp())),
             "silent_us": self.silent_us,
+            "machine": machine(),
         }
-        return int(self.scripts("configure", facts)[0])
+        now_us, word = self.registration.bring(self.scripts, process)
+        self._taker.clock.recall(word)
+        return now_us
+
+    def leave_word(self) -> None:
+        """What the store's clock shows now, for the next process of this machine."""
+        if word := self._taker.clock.word:
+            self.scripts("witness", word)
 
     def farewell(self) -> None:
         """This process takes no part any more: its threads do not count for the fleet."""

@@ -7,7 +7,7 @@ Scope: one hand-out of one job.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dramatiq import Message, MessageProxy
@@ -38,6 +38,7 @@ class Card:
     now_us: int
     began: bool = False
     sent: bool = False
+    door: str | None = field(default=None, repr=False)  # the secret of its result's address
     lost: bool = False
 
     @property

@@ -1,7 +1,7 @@
 """Broker: what a worker process does besides its jobs, on the beat of its renewals.
 
 Promise: short, bounded, and never in the way of a job. Scope: noticing changed credentials, retention, commands
-whose result never came, advice about quota and shares, a poke for the outbox.
+whose result never came, advice about quota and shares, a poke for the outbox, which jobs were done lately.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from worker.fail.command_result import unheard
 from worker.observe.advice import Advisor
 from worker.observe.alerts import Outbox
+from worker.observe.history import Scribe
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -23,6 +24,7 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
     """The errands of one process, in order."""
     beats = 0
     advisor = Advisor(broker, outbox.poke)
+    scribe = Scribe(broker)
 
     def notice_changed_credentials() -> None:
         """A new token is worth one probe at once: the hold ends when that call is not refused."""
@@ -43,4 +45,10 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
         if broker.outbox_waits:
             outbox.poke()
 
-    return [notice_changed_credentials, sweep, bury_the_unheard, advisor.look, poke_outbox]
+    def name_what_was_done() -> None:
+        broker.recent.tell(broker.scripts)
+
+    return [
+        broker.leave_word, broker.recall.remind, notice_changed_credentials, sweep, bury_the_unheard, advisor.look,
+        scribe.write, poke_outbox, name_what_was_done,
+    ]  # fmt: skip

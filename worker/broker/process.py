@@ -17,6 +17,7 @@ from dramatiq import Broker, MessageProxy, Middleware
 
 from worker.broker.bell import Bell
 from worker.broker.card import JobMessage
+from worker.broker.carrying import Carrier
 from worker.broker.errands import errands_of
 from worker.broker.leases import Renewer
 from worker.leaving import EXIT_UNREACHABLE, leave
@@ -42,6 +43,7 @@ class ProcessMiddleware(Middleware):
         self._bell: Bell | None = None
         self._renewer: Renewer | None = None
         self._outbox: Outbox | None = None
+        self._carrier: Carrier | None = None
 
     def after_process_boot(self, broker: Broker) -> None:
         hear_one_order_once()
@@ -54,6 +56,7 @@ class ProcessMiddleware(Middleware):
         )
         self._outbox = Outbox(broker, self._sinks)
         self._renewer = Renewer(broker, errands_of(broker, self._outbox))
+        self._carrier = Carrier(broker)
         try:
             broker.hello()
         except redis.RedisError as error:  # it was there a moment ago, when `main.py` looked at it
@@ -61,6 +64,7 @@ class ProcessMiddleware(Middleware):
         self._bell.start()
         self._outbox.start()
         self._renewer.start()
+        self._carrier.start()
 
     def after_ack(self, broker: Broker, message: MessageProxy) -> None:
         """What this process has caused is handed over at once, not at the outbox's next look."""
@@ -78,6 +82,8 @@ class ProcessMiddleware(Middleware):
         broker.threads.drain()
         if self._bell is not None:
             self._bell.stop()
+        if self._carrier is not None:
+            self._carrier.stop()
         broker.threads.wait_until_idle(broker.settings.deliver.total_deadline_s + LAST_WORDS_S)
 
     def after_worker_shutdown(self, broker: PacelineBroker, worker: Any) -> None:  # type: ignore[override]

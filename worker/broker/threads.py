@@ -22,6 +22,7 @@ class Threads:
         self._monotonic = monotonic
         self._condition = threading.Condition()
         self._held: dict[str, Card] = {}
+        self._dealt: list[Card] = []
         self._look_at: float | None = 0.0
         self._more = False
         self._bells: list[str] = []
@@ -42,31 +43,55 @@ class Threads:
         with self._condition:
             return list(self._held.values())
 
-    def hold(self, cards: list[Card]) -> None:
+    def deal(self, cards: list[Card], more: bool) -> bool:
+        """Cards for threads that are free, to be fetched with `dealt`; `more`: work is left for want of a thread.
+        Answers like `release`.
+        """
         with self._condition:
             for card in cards:
                 self._held[card.lease] = card
-
-    def release(self, lease: str) -> bool:
-        """A job is out of hand. Looks at the store again only where lack of a thread stood in the way.
-
-        True when the bell thread listens for less than it should by now (the broker then wakes it).
-        """
-        with self._condition:
-            if self._held.pop(lease, None) is None:
-                return False
-            if self.free == 1 or (self._more and self.free > self.keep):
+            self._dealt += cards
+            self._more = more
+            if more and self.free > self.keep:
                 self._look_at = 0.0
             self._condition.notify_all()
             return self._lags()
 
-    def left_behind(self, more: bool) -> bool:
-        """What the last take said: whether work is left for want of a thread. Answers like `release`."""
+    def dealt(self) -> list[Card]:
+        """The cards that were dealt since it was last asked."""
         with self._condition:
-            self._more = more
-            if more and self.free > self.keep:
+            cards, self._dealt = self._dealt, []
+            return cards
+
+    def lacking(self, ending: int) -> bool:
+        """Whether nothing but the lack of a thread kept this process from looking, and `ending` threads mend that now.
+        Whoever is told so looks: the look that was due is theirs.
+        """
+        with self._condition:
+            lacking = self._stood_in_way(self.free, self.free + ending) and not (self.draining or self.stopped)
+            if lacking:
+                self._look_at = None
+            return lacking
+
+    def _stood_in_way(self, were_free: int, are_free: int) -> bool:
+        return are_free > were_free and (were_free == 0 or (self._more and are_free > self.keep))
+
+    def release(self, *leases: str, look: bool = True) -> bool:
+        """Jobs are out of hand. Looks at the store again only where lack of a thread stood in the way, and never where
+        somebody has just looked (`look`).
+
+        True when the bell thread listens for less than it should by now (the broker then wakes it).
+        """
+        with self._condition:
+            were_free = self.free
+            for lease in leases:
+                self._held.pop(lease, None)
+            if self.free == were_free:
+                return False
+            if look and self._stood_in_way(were_free, self.free):
                 self._look_at = 0.0
-            return self._lags()
+            self._condition.notify_all()
+            return look and self._lags()
 
     def _lags(self) -> bool:
         """The bell thread blocks on the urgent bell alone although ordinary work could be run again."""
@@ -101,11 +126,15 @@ class Threads:
             return self._condition.wait_for(lambda: not self._held, timeout_s)
 
     def wait_to_look(self, timeout_s: float) -> bool:
-        """Waits until it is time to look and a thread is free; False after `timeout_s`, or when draining."""
+        """Waits until there are cards, or it is time to look and a thread is free; False after `timeout_s`, or when
+        draining.
+        """
         until = self._monotonic() + timeout_s
         with self._condition:
             while True:
                 now = self._monotonic()
+                if self._dealt:
+                    return True
                 if self.draining:
                     self._condition.wait(max(0.0, until - now))
                     return False

@@ -28,6 +28,7 @@ def summary(session: Session, chain: Chain, *, masked: bool) -> dict[str, Any]:
         "state": chain.state,
         "pages": len(chain.jobs) + chain.gone,
         "pages_done": chain.done,
+        "callbacks": chain.callbacks,
         "items": items,
         "jobs": [page.id for page in chain.jobs],
         "result": result,
@@ -108,13 +109,14 @@ def report(session: Session, chain: Chain) -> Iterator[str]:
             ("created", when(chain.jobs[0].created_us)),
             ("deadline", None if job.ended or job.state == "awaiting" else when(job.deadline_us)),
             ("ended", when(job.ended_us) if job.ended else None),
-            *efforts(session, _sums(chain)),
+            *efforts(session, job.api, _sums(chain)),
             ("died of", died_of(job) if job.state == "dead" else None),
             ("because", job.why),
             ("problem", job.problem),
             *asked(session, chain.jobs[0]),
             ("result", _preview(session, chain)),
             ("command result", session.jobs.heard(job)),
+            ("told by", ", ".join(chain.callbacks) or None),
         )
     )
     waiting = _waiting(session, chain)
@@ -131,11 +133,11 @@ def identity(job: Job) -> tuple[tuple[str, str], ...]:
     return ("operation", f"{job.operation} ({repeatable})"), ("account", job.account)
 
 
-def efforts(session: Session, sums: dict[str, int]) -> tuple[tuple[str, str | None], ...]:
+def efforts(session: Session, api: str, sums: dict[str, int]) -> tuple[tuple[str, str | None], ...]:
     """How often it was sent, what that used up, and how often people sent it again."""
     said = many(sums["runs"], "time") if sums["runs"] else "no answer came back" if sums["crashes"] else "not yet"
     if sums["attempts"]:
-        said += f"; {sums['attempts']} of {many(session.settings.fail.attempts, 'attempt')} used up"
+        said += f"; {sums['attempts']} of {many(session.settings.effort(api).attempts, 'attempt')} used up"
     if sums["crashes"]:
         said += f"; {many(sums['crashes'], 'worker')} crashed with it"
     redriven = f"{many(sums['redrives'], 'time')} by people" if sums["redrives"] else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from worker.accept.operation import Operation, find, operations
+from worker.accept.operation import Operation, askable, find
 from worker.commands.output import emit, facts, line, span, table
 from worker.commands.schema import fields
 from worker.commands.session import Session, with_session
@@ -33,7 +33,7 @@ def operations_command(session: Session, name: str | None, as_json: bool) -> Non
         except Refused as error:
             raise NotFound(str(error)) from None
     elif as_json:
-        for operation in operations.values():
+        for operation in askable():
             emit(operation.describe())
     else:
         table(
@@ -49,7 +49,7 @@ def operations_command(session: Session, name: str | None, as_json: bool) -> Non
                     row.path,
                     row.why,
                 )
-                for row in operations.values()
+                for row in askable()
             ),
             empty="the modules that settings name (PACELINE_MODULES) hold no operation",
         )
@@ -96,7 +96,7 @@ def _example(session: Session, row: Operation) -> str:
 
 
 @click.command("policy")
-@click.option("--api", type=click.Choice(["hub", "stellantis", "both"]), help="Only the rows of this API.")
+@click.option("--api", type=click.Choice(["hub", "stellantis", "callback", "both"]), help="Only the rows of this API.")
 @json_option
 @with_session
 def policy_command(session: Session, api: str | None, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from worker.commands.timeline import timeline
 from worker.commands.tree import Tree
 from worker.commands.values import LENGTH, json_option
 from worker.fail.dead_letter import advise, letter, require_letter
+from worker.fail.notes import Notes
 
 
 @click.group("dlq", cls=Tree)
@@ -105,8 +106,9 @@ def show_command(session: Session, job_id: str, bundle: bool, output: str | None
         write_bundle(session, job_id, output, as_json)
         return
     job = require_letter(session.jobs.read(job_id))
+    notes = Notes(session.partition, session.settings.fail.dead_ttl_s).of(job.id)
     if as_json:
-        emit(times(letter(session.jobs, job)))
+        emit(times(letter(session.jobs, job)) | {"notes": [times(note.as_dict()) for note in notes]})
         return
     evidence = session.jobs.evidence(job)
     advice = advise(job, evidence)
@@ -120,13 +122,14 @@ def show_command(session: Session, job_id: str, bundle: bool, output: str | None
         ("asked for", when(job.created_us)),
         ("deadline", when(job.deadline_us) if expired else None),
         ("expired" if expired else "died", when(job.ended_us)),
-        *(() if expired else efforts(session, sums)),
+        *(() if expired else efforts(session, job.api, sums)),
         ("problem", job.problem),
         *asked(session, job),
         ("known", advice.known),
         ("meaning", advice.explanation),
         ("remedy", advice.remedy),
         ("safe to do", advice.safe),
+        *((f"noted by {note.by}", note.text) for note in notes),
     )
     for text in (*facts(shown), *timeline(evidence, wire=True)):
         line(text)

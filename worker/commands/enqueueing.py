@@ -32,6 +32,7 @@ from worker.store.partition import chunks
 @click.option(
     "--deadline", type=LENGTH, metavar="30s", help="Not sent after this time; instead of the operation's own."
 )
+@click.option("--callback", metavar="URL", help="Where the end is told, at a host that settings allow.")
 @click.option("--count", type=click.IntRange(1), default=1, metavar="N", help="N calls; {n} becomes 1 … N.")
 @click.option("--wait", is_flag=True, help="Wait until all have ended; the exit code says how.")
 @click.option("--timeout", type=LENGTH, metavar="60s", help="With --wait: how long at most.")
@@ -46,6 +47,7 @@ def enqueue_command(
     priority: str | None,
     key: str | None,
     deadline: float | None,
+    callback: str | None,
     count: int,
     wait: bool,
     timeout: float | None,
@@ -58,7 +60,7 @@ def enqueue_command(
     if timeout is not None and not wait:
         raise click.UsageError("--timeout: expected --wait beside it, got none; add it")
     session.load_catalogue()
-    wanted = _series(operation, account, params, body, priority, key, deadline)
+    wanted = _series(operation, account, params, body, priority, key, deadline, callback)
     if key is not None and count > 1 and NUMBER not in key:
         raise click.UsageError("--key: expected {n} in the key of several calls, got the same key for all; add it")
     for number in {1, count}:
@@ -90,6 +92,7 @@ def _series(
     priority: str | None,
     key: str | None,
     deadline: float | None,
+    callback: str | None,
 ) -> Callable[[int], Wanted]:
     def wanted(number: int) -> Wanted:
         return Wanted(
@@ -100,6 +103,7 @@ def _series(
             priority=priority,
             key=None if key is None else key.replace(NUMBER, str(number)),
             deadline_s=deadline,
+            callback_url=callback,
         )
 
     return wanted

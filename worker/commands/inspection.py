@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import click
 
-from worker.accept.jobs import LISTED
+from worker.accept.envelope import PRIORITIES
+from worker.accept.intake.callers import KeyRing
+from worker.accept.job_search import LISTED, LIVE, Sought, owners_of
 from worker.commands.answers import details, died_of, report
 from worker.commands.output import Exit, ago, emit, line, say, table, times
 from worker.commands.session import Session, with_session
@@ -83,20 +85,38 @@ def _cancel(session: Session, job_id: str, reason: str, as_json: bool) -> Exit:
     return Exit.DONE if good else Exit.FAILED
 
 
-@jobs.command("list", short_help="List jobs that run, wait, are dead or expired.")
+@jobs.command("list", short_help="List jobs by state, account, operation, priority; find one by id or key.")
+@click.option("--id", "job_id", metavar="ID", help="Only the job of this id.")
+@click.option("--key", metavar="K", help="Only what was asked for with this idempotency key.")
 @click.option("--state", "states", multiple=True, metavar="S", help=f"One of {', '.join(LISTED)}; may be given again.")
 @lane_options
+@click.option("--priority", type=click.Choice(list(PRIORITIES)), help="Only of this priority.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="N")
 @json_option
 @with_session
 def list_command(
-    session: Session, states: tuple[str, ...], account: str | None, operation: str | None, limit: int, as_json: bool
+    session: Session,
+    job_id: str | None,
+    key: str | None,
+    states: tuple[str, ...],
+    account: str | None,
+    operation: str | None,
+    priority: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
-    """List jobs that run or wait (by default), are dead or expired. Done ones are kept by id alone.
+    """List jobs that run or wait (by default), or those in other states.
 
-    `awaiting` are commands that were accepted and whose result is still to come.
+    `awaiting` are commands that were accepted and whose result is still to come. Of jobs that are done or cancelled the
+    last ones are listed, a few seconds after; every other is found by its id or key as long as it is kept.
     """
-    found = session.jobs.list(states or ("running", "awaiting", "waiting"), account, operation, limit)
+    wanted = Sought(states, account, operation, priority, job_id, key)
+    if job_id is not None or key is not None:
+        kept = [one.name for one in KeyRing(session.partition).all()]
+        owners = owners_of(session.accounts, [*kept, *(one.name for one in session.settings.intake.keys)])
+        found = iter(session.search.named(wanted, owners)[:limit])
+    else:
+        found = session.search.all(wanted, limit)
     if as_json:
         for job in found:
             emit(times(job.as_dict()))
@@ -110,5 +130,5 @@ def list_command(
             )
             for job in found
         ),
-        empty=f"no job is {' or '.join(states or ('running', 'awaiting', 'waiting'))}",
+        empty="no job is like that" if job_id or key else f"no job is {' or '.join(states or LIVE)}",
     )  # fmt: skip

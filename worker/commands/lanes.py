@@ -1,4 +1,4 @@
-"""Commands: `lanes`: what waits where, and stopping it on purpose.
+"""Commands: `lanes`: what waits where, stopping it on purpose, and forgetting what was learned of limits.
 
 Promise: looking never costs more than the number of lanes. Scope: words and tables; `worker.limiter` does the rest.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from settings.limiter import LimiterSection
+from worker.accept.operation import account_for
 from worker.commands.output import ago, emit, line, say, span, table, times, utc
 from worker.commands.session import Session, with_session
 from worker.commands.tree import Tree
@@ -15,12 +16,13 @@ from worker.commands.values import json_option, lane_options, who
 from worker.limiter.holds import Hold, scope_of
 from worker.limiter.lanes import Lane
 from worker.limiter.quota import RAISE, Quota, quotas
+from worker.limiter.relearning import relearn
 from worker.store.connection import shown
 
 
 @click.group("lanes", cls=Tree)
 def lanes() -> None:
-    """Look at the lanes, in which jobs wait; stop and release them."""
+    """Look at the lanes, in which jobs wait, and act on them."""
 
 
 @lanes.command("list", short_help="List every lane: who waits, what is held, budgets.")
@@ -129,6 +131,27 @@ def release_command(session: Session, scope: tuple[str, ...], reason: str, as_js
         line(f"{chosen} will be tried by one job; the hold ends when the credential is not refused again")
     else:
         line(f"{chosen} is released")
+
+
+@lanes.command("relearn", short_help="Forget what answers taught about an account's limits.")
+@click.argument("account")
+@click.option("--reason", default="", help="Why; shown with the hold and kept in the audit.")
+@json_option
+@with_session
+def relearn_command(session: Session, account: str, reason: str, as_json: bool) -> None:
+    """Forget what answers have taught about the limits of an account, after one of them was wrong.
+
+    The configured limits are in force again, and closed windows open. One call of each budget goes first, alone; what
+    it is told holds before the second. What we have used ourselves is not forgotten.
+    """
+    name = account_for(session.accounts, account).name
+    forgotten = relearn(session.partition, name, who(), reason)
+    if as_json:
+        emit({"account": name, "forgotten": [one.as_dict() for one in forgotten]})
+        return
+    for one in forgotten:
+        line(f"{name} {one.words()}: forgotten")
+    say("one call goes first; what its answer tells is in force before the second.")
 
 
 def _scope(session: Session, words: tuple[str, ...]) -> str:

@@ -1,24 +1,30 @@
 """Commands: the filters that all commands on dead letters share.
 
-Promise: the same options mean the same letters wherever they stand; a command offers only piles that it can work on.
-Scope: reading them.
+Promise: the same options mean the same letters wherever they stand, and an address of the console means what it shows
+there; a command offers only piles that it can work on. Scope: reading them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import click
 
 from worker.commands.session import Session
 from worker.commands.values import LENGTH
+from worker.console.query import WORDS, length_s, read_query
+from worker.errors import Refused
 from worker.fail.dead_letter import Filter, Which
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 LIMIT = click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N letters.")
 ALL = click.option("--all", "everything", is_flag=True, help="No filter: every letter of the pile.")
+ASKED = click.option(
+    "--filter", "asked", metavar="F", help="A filter as the console's addresses have it: 'class=not_found&since=2h'."
+)
 NARROWING = (
     click.option("--since", type=LENGTH, metavar="2h", help="Only letters that died within this time."),
     click.option("--problem", metavar="P", help="Only letters of this problem; see `dlq problems`."),
@@ -41,6 +47,30 @@ def filter_options(*piles: str) -> Callable[[F], F]:
         return function
 
     return build
+
+
+def as_options(asked: str | None, options: dict[str, Any], verb: str) -> dict[str, Any]:
+    """What `--filter` says, as the options that say the same."""
+    if asked is None:
+        return options
+    pairs = dict(parse_qsl(asked.partition("?")[2] or asked, keep_blank_values=True))
+    if not pairs or (strange := sorted(set(pairs) - {*WORDS, "verb", "before"})):
+        came = f"{strange[0][:40]!r}" if pairs else f"{asked[:40]!r}"
+        raise click.UsageError(f"--filter: expected {', '.join(WORDS)} such as 'class=not_found&since=2h', got {came}")
+    try:
+        query = read_query(pairs)
+    except Refused as error:
+        raise click.UsageError(f"--filter: {error}") from None
+    said = {
+        "account": query.account or None, "operation": query.operation or None, "problem": query.problem or None,
+        "error_class": query.error_class or None, "since": length_s(query.since) if query.since else None,
+        "expired": query.pile == "expired", "discarded": query.pile == "discarded",
+    }  # fmt: skip
+    if verb != "restore" and query.pile == "discarded":
+        raise click.UsageError(f"--filter: {verb} takes dead letters, got discarded ones; restore them first")
+    if twice := [name for name, value in said.items() if value and options.get(name) and name != "discarded"]:
+        raise click.UsageError(f"expected {twice[0]} in --filter or as an option, got both; leave one out")
+    return options | {name: value for name, value in said.items() if value}
 
 
 def wanted_from(session: Session, options: dict[str, Any]) -> Filter:

@@ -16,9 +16,11 @@ import redis
 
 from settings import Account, Settings, load
 from worker.accept.enqueue import Enqueuer
+from worker.accept.job_search import JobSearch
 from worker.accept.jobs import Jobs
 from worker.deliver.credentials import Credentials
 from worker.errors import Refused, StoreUnavailable
+from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
 from worker.fail.overriding import table_of
 from worker.fail.problem import Problems
@@ -123,6 +125,10 @@ class Session:
         return Jobs(self.partition, self.redactor)
 
     @cached_property
+    def search(self) -> JobSearch:
+        return JobSearch(self.partition)
+
+    @cached_property
     def limiter(self) -> Limiter:
         return Limiter(self.partition)
 
@@ -137,6 +143,10 @@ class Session:
     @cached_property
     def letters(self) -> DeadLetters:
         return DeadLetters(self.partition)
+
+    @cached_property
+    def bulk(self) -> BulkActions:
+        return BulkActions(self.partition, self.limiter, self.settings.fail.dead_ttl_s)
 
     @cached_property
     def problems(self) -> Problems:

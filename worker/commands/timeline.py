@@ -38,6 +38,11 @@ def timeline(evidence: Sequence[Record], *, wire: bool = False) -> Iterator[str]
             yield from (f"      {text}" for text in _wire(record))
 
 
+def event_of(record: Record) -> str:
+    """What happened, in one line."""
+    return _event(record)
+
+
 def _at(record: Record) -> str:
     at = record.get("at") or utc(int(float(record.get("at_us") or 0))) or "?"
     return str(at).replace("+00:00", "Z")

@@ -62,7 +62,7 @@ def workers_of(parts: Parts, now_us: int) -> list[Worker]:
 def workers(request: Request) -> Response:
     parts = parts_of(request)
     now_us = parts.partition.now_us()
-    return render(request, "workers.html", now_us=now_us, crew=workers_of(parts, now_us), live=True)
+    return render(request, "workers.html", now_us=now_us, crew=workers_of(parts, now_us), live="auto")
 
 
 def audit(request: Request) -> Response:
@@ -70,9 +70,9 @@ def audit(request: Request) -> Response:
     partition = parts_of(request).partition
     start = _start(request.query_params.get("after", "0"))
     texts = partition.one("lrange", partition.key("audit"), start, start + AUDITED)
-    entries = [_entry(text) for text in texts[:AUDITED]]
+    entries = [entry_of(text) for text in texts[:AUDITED]]
     more = start + AUDITED if len(texts) > AUDITED else None
-    return render(request, "audit.html", entries=entries, start=start, more=more)
+    return render(request, "audit.html", entries=entries, start=start, more=more, live="offer", on="audit")
 
 
 def _start(text: str) -> int:
@@ -81,7 +81,7 @@ def _start(text: str) -> int:
     return int(text)
 
 
-def _entry(text: str) -> dict[str, Any]:
+def entry_of(text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError:

@@ -88,7 +88,7 @@ class Finding:
         key = self._partition.key
         joined = self._joined(wanted)
         alone = len(joined) == 1
-        if wanted.which == "expired" and any((wanted.account, wanted.operation, wanted.error_class, wanted.problem)):
+        if wanted.which == "expired" and any((wanted.operation, wanted.error_class, wanted.problem)):
             return None
         if wanted.since_us is not None:
             if not alone:
@@ -106,7 +106,7 @@ class Finding:
         if wanted.problem is None:
             by |= {"operation": wanted.operation, "class": wanted.error_class}
         if wanted.which == "expired":
-            return [key("expired")]
+            return [key("expired_by", "account", wanted.account) if wanted.account is not None else key("expired")]
         own = [key("dead_by", name, value) for name, value in by.items() if value is not None]
         if wanted.which == "discarded":
             return [key("discarded"), *own]

@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.console.parts import Parts
 from worker.console.rendering import bare
-from worker.console.visitor import COOKIE, Visitor, neighbour, returning
+from worker.console.visitor import Visitor, whoever_asks
 from worker.observe import log
 
-STATIC, SIGN_IN = "/static/", "/sign-in"
+STATIC, SIGN_IN, LIVE = "/static/", "/sign-in", "/live"
 LONGEST_FORM = 32_768
 MOST_FIELDS = 40
 POLICY = (
@@ -81,7 +81,8 @@ class Guard:
         request.state.visitor = visitor
         if store_away:
             return bare(request, "trouble.html", 503, title="The store does not answer", sorry=_NOBODY_KNOWN)
-        if not at_the_door and (refusal := self._turned_away(request, visitor)):
+        closed = visitor is None and self._parts.callers.none  # without a key, this machine needs no door
+        if (closed or not at_the_door) and (refusal := self._turned_away(request, visitor)):
             return refusal
         if request.method == "POST":
             form = await _read_form(request)
@@ -97,6 +98,8 @@ class Guard:
 
     def _turned_away(self, request: Request, visitor: Visitor | None) -> Response | None:
         callers = self._parts.callers
+        if request.scope["path"] == LIVE and not (visitor and visitor.may_look):
+            return Response(status_code=204)  # a browser does not ask for the stream again
         if visitor is None and not callers.none:
             # A sender's own address may carry anything; only the path goes along, and only to be shown again.
             return RedirectResponse(f"{SIGN_IN}?next={quote(request.scope['path'])}", 303)
@@ -117,9 +120,7 @@ class Guard:
             callers.refresh()
         if not callers.known:
             return None, True
-        if callers.none:
-            return neighbour(request), False
-        return returning(callers, request.cookies.get(COOKIE, "")), False
+        return whoever_asks(request, callers), False
 
 
 _BROKE = "This page broke; where is in the log of the web process. It may be tried again."

@@ -1,18 +1,20 @@
 """Console: jobs: found by id, by key, by account, operation and state; where one stands, and what it waits for.
 
-Promise: the pages of a list are one call here too; a result is shown masked and bounded. Scope: one call at a time;
-dead ones are shown by `letters.py`.
+Promise: jobs are found as over HTTP and by `jobs list`, page by page; the pages of a list are one call here too; a
+result is shown masked and bounded. Scope: one call at a time; dead ones are shown by `letters.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+import re
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from worker.accept.jobs import LISTED, Chain, Job, merged, read_jobs
+from worker.accept.envelope import PRIORITIES
+from worker.accept.job_search import LISTED, JobSearch, Place, Sought, owners_of
+from worker.accept.jobs import Chain, Job, merged
 from worker.accept.operation import operations
 from worker.accept.waiting import waiting_for
 from worker.console.acting import person_of
@@ -24,7 +26,7 @@ from worker.console.story import story_of
 from worker.console.wording import pretty
 from worker.errors import Conflict, NotFound, Refused
 
-LIVE = ("running", "awaiting", "waiting")
+FILTERS = ("state", "account", "operation", "priority")
 SHOWN = 100
 PREVIEW = 4_000
 PAGES_SHOWN = 50
@@ -34,46 +36,59 @@ def jobs(request: Request) -> Response:
     """The list; what was searched for is found by id first, then by key."""
     parts, given = parts_of(request), request.query_params
     searched = given.get("q", "").strip()[:255]
-    state, account, operation = (given.get(name, "").strip()[:LONGEST] for name in ("state", "account", "operation"))
-    if state not in ("", *LISTED):
-        raise Refused(f"state: expected one of {', '.join(LISTED)}, got {state[:40]!r}.")
+    said = {name: given.get(name, "").strip()[:LONGEST] for name in FILTERS}
+    for name, known in (("state", LISTED), ("priority", tuple(PRIORITIES))):
+        if said[name] not in ("", *known):
+            raise Refused(f"{name}: expected one of {', '.join(known)}, got {said[name][:40]!r}.")
+    wanted = Sought((said["state"],) if said["state"] else (), *(said[name] or None for name in FILTERS[1:]))
+    search, following = JobSearch(parts.partition), ""
     if searched:
-        found = list(_search(parts, searched, account))
+        found = _named(parts, search, searched, wanted)
         if len(found) == 1:
             return RedirectResponse(address_of(found[0]), 303)
     else:
-        found = list(parts.jobs.list([state] if state else LIVE, account or None, operation or None, SHOWN + 1))
+        page = search.page(wanted, _place(given.get("after", "")), SHOWN)
+        found = page.jobs
+        if page.more is not None:
+            after = f"{page.more.score}~{page.more}"
+            following = f"/jobs?{urlencode({n: v for n, v in said.items() if v} | {'after': after})}"
     return render(
         request,
         "jobs.html",
-        jobs=found[:SHOWN],
-        more=len(found) > SHOWN,
+        jobs=found,
+        following=following,
         searched=searched,
-        state=state,
-        account=account,
-        operation=operation,
+        state=said["state"],
+        account=said["account"],
+        operation=said["operation"],
+        priority=said["priority"],
         states=LISTED,
+        priorities=tuple(PRIORITIES),
         choices=choices(parts.partition),
         address_of=address_of,
     )
 
 
+def _place(text: str) -> Place | None:
+    """Where the page before ended. Raises `Refused`."""
+    if not text:
+        return None
+    score, _, where = text.partition("~")
+    if not re.fullmatch(r"-?[0-9]{1,17}", score):
+        raise Refused("after: expected the mark of a page, got something else; begin with the first.")
+    return Place.read(int(score), where)
+
+
+def _named(parts: Parts, search: JobSearch, text: str, wanted: Sought) -> list[Job]:
+    """By id, or by an idempotency key, which belongs to an account or to the caller who gave it over HTTP."""
+    whose = [wanted.account] if wanted.account else parts.accounts
+    exact = search.named(Sought(id=text))
+    return exact or search.named(Sought(key=text), owners_of(whose, parts.callers.names))
+
+
 def address_of(job: Job) -> str:
     """Where a job is shown."""
     return f"/dead-letters/{job.id}" if job.state in ("dead", "expired") else f"/jobs/{job.id}"
-
-
-def _search(parts: Parts, text: str, account: str) -> Iterator[Job]:
-    """By id, or by an idempotency key, which belongs to an account or to the caller who gave it over HTTP."""
-    partition = parts.partition
-    exact = list(read_jobs(partition, [text]))
-    if exact:
-        yield from exact
-        return
-    owners = [account] if account else [*parts.accounts, *(f"caller:{name}" for name in parts.callers.names)]
-    digests = [hashlib.sha1(f"{one}|{text}".encode(), usedforsecurity=False).hexdigest() for one in owners]
-    held = partition.ask(*(("get", partition.key("idempotency", digest)) for digest in digests)) if digests else []
-    yield from read_jobs(partition, [one.partition(" ")[0] for one in held if one])
 
 
 def job(request: Request) -> Response:
@@ -93,10 +108,10 @@ def job(request: Request) -> Response:
         operation=operations.get(current.operation),
         result=_result(parts, chain),
         heard=parts.jobs.heard(current),
-        most_attempts=parts.settings.fail.attempts,
+        most_attempts=parts.settings.effort(current.api).attempts,
         runs=sum(one.runs for one in chain.jobs),
         did=request.query_params.get("did", ""),
-        live=not current.ended,
+        live="" if current.ended else "auto",
     )
 
 

@@ -1,4 +1,4 @@
-"""Console: the lanes as a table, and stopping and releasing them.
+"""Console: the lanes as a table, and stopping and releasing them, forgetting what was learned of limits.
 
 Promise: a hold names its reason and its person wherever it is shown; a scope that does not exist is refused. Scope: the
 page; `limiter/holds.py` acts.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from worker.accept.operation import account_for
 from worker.console.acting import person_of
 from worker.console.query import read_query
 from worker.console.rendering import parts_of, render
 from worker.limiter.holds import scope_of
+from worker.limiter.lanes import Lane
+from worker.limiter.relearning import relearn
 
 
 def lanes(request: Request) -> Response:
@@ -29,7 +32,8 @@ def lanes(request: Request) -> Response:
         accounts=sorted(parts.accounts),
         scopes=sorted({scope for lane in found for scope in _scopes(lane.account, lane.operation, lane.budget)}),
         did=request.query_params.get("did", ""),
-        live=True,
+        taught=sorted({lane.account for lane in found if _taught(lane)}),
+        live="auto",
     )
 
 
@@ -49,3 +53,16 @@ def release(request: Request) -> Response:
     parts, form = parts_of(request), request.state.form
     rest = parts.holds.release(form.get("scope", "").strip()[:300], *person_of(request))
     return RedirectResponse(f"/lanes?did={'probe' if rest else 'release'}#holds", 303)
+
+
+def forget(request: Request) -> Response:
+    """Forgets what answers have taught about an account's limits; one call goes first."""
+    parts, form = parts_of(request), request.state.form
+    account = account_for(parts.accounts, form.get("account", "").strip())
+    relearn(parts.partition, account.name, *person_of(request))
+    return RedirectResponse("/lanes?did=relearn#holds", 303)
+
+
+def _taught(lane: Lane) -> bool:
+    """Whether something stands that answers have taught, and could have been wrong about."""
+    return any(one.limit < one.ceiling or one.foreign or one.shut_s > 0 for one in lane.state.windows)

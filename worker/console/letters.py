@@ -15,6 +15,7 @@ from worker.console.finding import Finding, Mark
 from worker.console.query import read_query
 from worker.console.rendering import parts_of, render
 from worker.console.story import story_of
+from worker.console.views import views_of
 from worker.errors import NotFound
 from worker.fail.bundle import case_of
 from worker.fail.dead_letter import Which, advise, require_letter
@@ -42,6 +43,9 @@ def letters(request: Request) -> Response:
         piles=[(pile, parts.letters.count(pile)) for pile in PILES],
         choices=choices(parts.partition),
         query_words=query.words,
+        views=views_of(parts, "/dead-letters"),
+        live="offer",
+        on="letters",
     )
 
 
@@ -82,8 +86,9 @@ def letter(request: Request) -> Response:
         operation=operations.get(job.operation),
         problem=problem,
         rounds=job.redrives >= ROUNDS,
-        most_attempts=parts.settings.fail.attempts,
+        most_attempts=parts.settings.effort(job.api).attempts,
         did=request.query_params.get("did", ""),
+        notes=parts.notes.of(job.id),
     )
 
 
@@ -91,4 +96,4 @@ def letter_bundle(request: Request) -> Response:
     """A file for the vendor's support, of one call."""
     parts = parts_of(request)
     job = require_letter(parts.jobs.read(request.path_params["job_id"]))
-    return bundle_response(job.id, request.path_params["form"], [case_of(parts.jobs, job)])
+    return bundle_response(job.id, request.path_params["form"], [case_of(parts.jobs, parts.notes, job)])

@@ -20,7 +20,22 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.accept.intake.parts import Parts as IntakeParts
-from worker.console import acting, crew, jobs, lanes, letters, overview, policy, problems, signing_in
+from worker.console import (
+    acting,
+    alerts,
+    crew,
+    exporting,
+    jobs,
+    lanes,
+    letters,
+    noting,
+    operations,
+    overview,
+    policy,
+    problems,
+    signing_in,
+    views,
+)
 from worker.console.guard import Guard
 from worker.console.parts import Parts
 from worker.console.rendering import FOLDER, bare
@@ -29,32 +44,46 @@ from worker.errors import Conflict, NotFound, Refused, StoreUnavailable
 Page = Callable[[Request], Response]
 READ: tuple[tuple[str, Page], ...] = (
     ("/", overview.overview),
+    ("/alerts", alerts.alerts),
+    ("/alerts/one", alerts.alert),
     ("/problems", problems.problems),
     ("/problems/{fingerprint}", problems.problem),
     ("/problems/{fingerprint}/bundle.{form}", problems.problem_bundle),
     ("/dead-letters", letters.letters),
-    ("/dead-letters/plan", acting.plan),
+    ("/dead-letters/plan", operations.plan),
     ("/dead-letters/{job_id}", letters.letter),
     ("/dead-letters/{job_id}/bundle.{form}", letters.letter_bundle),
+    ("/operations", operations.operations),
+    ("/operations/{bulk_id}", operations.operation),
     ("/jobs", jobs.jobs),
     ("/jobs/{job_id}", jobs.job),
     ("/lanes", lanes.lanes),
     ("/workers", crew.workers),
     ("/audit", crew.audit),
     ("/policy", policy.policy),
+    ("/export/{name}.{form}", exporting.export),
     ("/sign-in", signing_in.form),
 )
 CHANGE: tuple[tuple[str, Page], ...] = (
-    ("/dead-letters/run", acting.run),
+    ("/operations", operations.make),
+    ("/operations/{bulk_id}/start", operations.start),
+    ("/operations/{bulk_id}/cancel", operations.cancel),
+    ("/dead-letters/{job_id}/note", noting.note_of_letter),
     ("/dead-letters/{job_id}/{verb}", acting.act),
-    ("/problems/{fingerprint}/acknowledge", problems.acknowledge),
+    ("/problems/{fingerprint}/note", noting.note_of_problem),
+    ("/problems/{fingerprint}/mark", problems.mark),
+    ("/alerts/acknowledge", alerts.acknowledge),
+    ("/alerts/resolve", alerts.resolve),
+    ("/views/keep", views.keep),
+    ("/views/drop", views.drop),
     ("/jobs/{job_id}/cancel", jobs.cancel),
     ("/lanes/hold", lanes.hold),
     ("/lanes/release", lanes.release),
+    ("/lanes/relearn", lanes.forget),
     ("/sign-in", signing_in.sign_in),
     ("/sign-out", signing_in.sign_out),
 )
-PLACES = frozenset(path.split("/")[1] for path, _ in (*READ, *CHANGE)) | {"static"}
+PLACES = frozenset(path.split("/")[1] for path, _ in (*READ, *CHANGE)) | {"static", "live"}
 
 
 def mount(app: FastAPI, parts: IntakeParts) -> None:
@@ -76,11 +105,12 @@ class Beside:
 
 def console(parts: Parts) -> Starlette:
     """The console as an application of its own."""
-    reading = [Route(path, page, methods=["GET"]) for path, page in READ]
+    reading = [Route(path, parts.shared.page(page), methods=["GET"]) for path, page in READ]
+    telling = Route("/live", parts.live.stream, methods=["GET"])
     changing = [Route(path, page, methods=["POST"]) for path, page in CHANGE]
     static = Mount("/static", StaticFiles(directory=FOLDER / "static"))
     app = Starlette(
-        routes=[*reading, *changing, static],
+        routes=[*reading, telling, *changing, static],
         middleware=[Middleware(Guard, parts=parts)],
         exception_handlers={
             Refused: _page(400, "That cannot be done so"),
@@ -104,7 +134,7 @@ def _page(status: int, title: str) -> Callable[[Request, Exception], Response]:
 
 def _store_away(request: Request, error: Exception) -> Response:
     sorry = f"It did not answer just now ({type(error).__name__}). Nothing was lost by that; this page tries again."
-    return bare(request, "trouble.html", 503, title="The store does not answer", sorry=sorry, live=True)
+    return bare(request, "trouble.html", 503, title="The store does not answer", sorry=sorry, live="auto")
 
 
 def _no_such_page(request: Request, error: Exception) -> Response:

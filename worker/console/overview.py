@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from worker.commands.output import many, span
 from worker.console.crew import Worker, workers_of
+from worker.console.flow import RANGES, USUAL, flow_of
 from worker.console.parts import Parts
 from worker.console.problems import alerts_of
 from worker.console.rendering import parts_of, render
@@ -65,6 +66,16 @@ class Desk:
     shares: list[Share]
     lanes: list[Lane]
 
+    @property
+    def lively(self) -> list[Lane]:
+        """Lanes with something in them, or held by themselves; a hold of the whole account is said once, above."""
+        return [lane for lane in self.lanes if _full(lane) or (lane.hold and lane.hold.scope.startswith("lane:"))]
+
+    @property
+    def idle(self) -> list[Lane]:
+        lively = self.lively
+        return [lane for lane in self.lanes if lane not in lively]
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -82,6 +93,10 @@ class Sums:
     accepted: int
 
 
+def _full(lane: Lane) -> bool:
+    return bool(lane.in_flight or any(lane.waiting.values()) or any(lane.due.values()))
+
+
 def overview(request: Request) -> Response:
     parts = parts_of(request)
     now_us = parts.partition.now_us()
@@ -90,8 +105,9 @@ def overview(request: Request) -> Response:
     desks = desks_of(parts, lanes, holds)
     sums = sums_of(parts, lanes)
     notices = [*_store(parts, now_us), *_crew(crew, sums), *_holds(holds), *_quota(parts), *_died(parts, now_us)]
-    values: dict[str, Any] = {"desks": desks, "sums": sums, "crew": crew, "notices": notices}
-    return render(request, "overview.html", now_us=now_us, live=True, **values)
+    flow = flow_of(parts, request.query_params.get("hours", USUAL), now_us)
+    values: dict[str, Any] = {"desks": desks, "sums": sums, "crew": crew, "notices": notices, "flow": flow}
+    return render(request, "overview.html", now_us=now_us, live="auto", ranges=list(RANGES), **values)
 
 
 def desks_of(parts: Parts, lanes: list[Lane], holds: dict[str, Hold]) -> list[Desk]:
@@ -108,7 +124,7 @@ def desks_of(parts: Parts, lanes: list[Lane], holds: dict[str, Hold]) -> list[De
             state = states.get((name, budget)) or parts.limiter.budget(name, budget)
             windows = [window for window in state.windows if (window.name, window.length_s) not in seen]
             seen |= {(window.name, window.length_s) for window in windows}
-            busy = any(lane.busy for lane in own if lane.budget == budget)
+            busy = any(_full(lane) for lane in own if lane.budget == budget)
             shares.append(Share(state, windows, holds.get(f"budget:{name}|{budget}"), busy))
         desks.append(Desk(name, holds.get(f"account:{name}"), shares, own))
     return desks
@@ -169,14 +185,17 @@ def _quota(parts: Parts) -> Iterator[Notice]:
 
 
 def _died(parts: Parts, now_us: int) -> Iterator[Notice]:
-    acknowledged = {one: alert for one, alert in alerts_of(parts).items() if alert.state == "acknowledged"}
-    recent = list(parts.problems.find(since_us=now_us - RECENT_US, limit=COUNTED))
+    """What somebody knows of is no warning; what is ignored or called mended is not named."""
+    known_by = {one: alert.acked_by for one, alert in alerts_of(parts).items() if alert.state == "acknowledged"}
+    found = parts.problems.find(since_us=now_us - RECENT_US, limit=COUNTED)
+    recent = [problem for problem in found if problem.state in ("open", "acknowledged")]
+    known_by |= {one.fingerprint: one.said.by for one in recent if one.state == "acknowledged"}
     for problem in recent[:NAMED]:
         seen = span((now_us - problem.last_us) / 1e6)
         what = f"{problem.operation}: {cause_words(problem.error_class, problem.code)}"
         text = f"{what}. {many(problem.open, 'dead letter')}, the last {seen} ago."
-        known = acknowledged.get(problem.fingerprint)
-        yield Notice("info" if known else "warn", f"{text} {known.acked_by} knows." if known else text,
+        known = known_by.get(problem.fingerprint)
+        yield Notice("info" if known else "warn", f"{text} {known} knows." if known else text,
                      f"/problems/{problem.fingerprint}")  # fmt: skip
     left = len(recent) - NAMED
     if left > 0:

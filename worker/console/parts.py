@@ -12,12 +12,19 @@ from settings import Account, Settings
 from worker.accept.intake.callers import Callers
 from worker.accept.intake.parts import Parts as IntakeParts
 from worker.accept.jobs import Jobs
+from worker.console.live import Live
+from worker.console.sharing import Shared
+from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
+from worker.fail.notes import Notes
 from worker.fail.problem import Problems
 from worker.fail.redrive import Redrive
 from worker.limiter.holds import Holds
 from worker.limiter.lanes import Lanes
 from worker.limiter.limiter import Limiter
+from worker.observe.history import History
+from worker.observe.redact import Redactor
+from worker.observe.standing import Alerts
 from worker.store.partition import Partition
 
 
@@ -32,10 +39,17 @@ class Parts:
     letters: DeadLetters
     problems: Problems
     redrive: Redrive
+    bulk: BulkActions
     limiter: Limiter
     holds: Holds
     lanes: Lanes
     callers: Callers
+    redactor: Redactor
+    notes: Notes
+    alerts: Alerts
+    history: History
+    live: Live
+    shared: Shared
 
     @classmethod
     def of(cls, intake: IntakeParts) -> Parts:
@@ -48,8 +62,15 @@ class Parts:
             letters=intake.letters,
             problems=intake.problems,
             redrive=Redrive(intake.partition),
+            bulk=intake.bulk,
             limiter=intake.limiter,
             holds=intake.holds,
             lanes=intake.lanes,
             callers=intake.callers,
+            redactor=intake.redactor,
+            notes=Notes(intake.partition, intake.settings.fail.dead_ttl_s),
+            alerts=Alerts(intake.partition),
+            history=History(intake.partition),
+            live=Live(intake.partition, intake.callers, lambda: intake.watching.leaving),
+            shared=Shared(),
         )

@@ -1,14 +1,15 @@
 """Console: dead letters by their cause: what goes wrong, since when, how often, and what to do.
 
-Promise: the address of a problem is the one that alerts link to; its numbers are those of its letters. Scope: the list
-of problems, one problem, its file for support, and saying that one knows of it.
+Promise: the address of a problem is the one that alerts link to, and leads to Sentry's; its numbers are those of its
+letters. Scope: the list of problems, one problem, its file for support, and saying how it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,18 +21,22 @@ from worker.console.finding import Finding
 from worker.console.parts import Parts
 from worker.console.query import Query, length_s, read_query
 from worker.console.rendering import parts_of, render
-from worker.errors import NotFound
+from worker.console.views import views_of
+from worker.errors import NotFound, Refused
 from worker.fail.bundle import cases_of
 from worker.fail.dead_letter import row_of
 from worker.fail.problem import Problem
-from worker.observe.standing import Alerts, StandingAlert
+from worker.observe.standing import StandingAlert
 from worker.store.partition import Partition
 
 ABOUT = "problem:"
-MOST = 200
+MOST = 100
 SHOWN = 20
-BUCKETS = 48
+BUCKETS, FEW = 48, 24
 SHORTEST_US = 60_000_000
+DAY_US = 86_400_000_000
+STATES = {"open": ("open", "acknowledged"), "ignored": ("ignored",), "resolved": ("resolved", "set aside"), "all": ()}
+"""What a tab of the list shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +65,16 @@ def problems(request: Request) -> Response:
     parts = parts_of(request)
     asked = read_query(request.query_params)
     now_us = parts.partition.now_us()
-    resolved = request.query_params.get("resolved") == "yes"
-    found = list(
-        parts.problems.find(
-            operation=asked.operation or None,
-            error_class=asked.error_class or None,
-            since_us=now_us - int(length_s(asked.since) * 1e6) if asked.since else None,
-            resolved=resolved,
-            limit=MOST + 1,
-        )
+    tab = request.query_params.get("state", "open")
+    if tab not in STATES:
+        raise Refused(f"state: expected one of {', '.join(STATES)}, got {tab[:40]!r}.")
+    everything = parts.problems.find(
+        operation=asked.operation or None,
+        error_class=asked.error_class or None,
+        since_us=now_us - int(length_s(asked.since) * 1e6) if asked.since else None,
+        resolved=tab != "open",
     )
+    found = list(islice((one for one in everything if tab == "all" or one.state in STATES[tab]), MOST + 1))
     return render(
         request,
         "problems.html",
@@ -77,9 +82,14 @@ def problems(request: Request) -> Response:
         problems=found[:MOST],
         more=len(found) > MOST,
         asked=asked,
-        resolved=resolved,
+        tab=tab,
+        tabs=list(STATES),
+        trends=trends_of(parts.partition, found[:MOST], now_us),
         alerts=alerts_of(parts),
         query_words=asked.words,
+        views=views_of(parts, "/problems"),
+        live="offer",
+        on="problems",
     )
 
 
@@ -95,35 +105,51 @@ def problem(request: Request) -> Response:
         "problem.html",
         now_us=now_us,
         problem=found,
-        word=state_of(found),
         row=row_of(found.api, found.error_class),
         operation=operations.get(found.operation),
         query=query,
         page=page,
         alert=alerts_of(parts).get(found.fingerprint),
         did=request.query_params.get("did", ""),
+        notes=parts.notes.of(found.fingerprint),
+        in_sentry=sentry_page(parts, found),
         deaths=deaths_of(parts.partition, parts.partition.key("dead_by", "problem", found.fingerprint), found, now_us),
     )
 
 
 def alerts_of(parts: Parts) -> dict[str, StandingAlert]:
     """The alerts that stand about problems, by fingerprint."""
-    standing = Alerts(parts.partition).find()
+    standing = parts.alerts.find()
     return {one.key.removeprefix(ABOUT): one for one in standing if one.key.startswith(ABOUT)}
 
 
-def acknowledge(request: Request) -> Response:
-    """Somebody knows of a problem: it is not told again until it was over."""
-    parts, fingerprint = parts_of(request), request.path_params["fingerprint"]
-    found = parts.problems.read(fingerprint)
-    by, reason = person_of(request)
-    Alerts(parts.partition).acknowledge(f"{ABOUT}{found.fingerprint}", by, reason)
-    return RedirectResponse(f"/problems/{found.fingerprint}?did=acknowledge", 303)
+def mark(request: Request) -> Response:
+    """Somebody says how a problem stands: known, mended, not to be told any more, or open after all."""
+    parts, found = parts_of(request), parts_of(request).problems.read(request.path_params["fingerprint"])
+    word = request.state.form.get("mark", "")
+    parts.problems.say(found.fingerprint, word, *person_of(request))
+    return RedirectResponse(f"/problems/{found.fingerprint}?did={word}", 303)
 
 
-def state_of(problem: Problem) -> str:
-    """open: letters lie here; set aside: only discarded ones; resolved: none."""
-    return "open" if problem.open else "set aside" if problem.discarded else "resolved"
+def sentry_page(parts: Parts, problem: Problem) -> str:
+    """Where Sentry shows the same problem; empty unless settings say where Sentry is."""
+    pages = parts.settings.observe.sentry_pages
+    return f"{pages}/?query={quote(f'problem:{problem.fingerprint}')}" if pages else ""
+
+
+def trends_of(partition: Partition, problems: Sequence[Problem], now_us: int) -> dict[str, Deaths]:
+    """When the letters of each problem died within a day, by fingerprint; all on one scale of time."""
+    width = DAY_US // FEW
+    edges = [now_us - DAY_US + width * at for at in range(FEW)] + [now_us + 1]
+    questions = [
+        ("zcount", partition.key("dead_by", "problem", one.fingerprint), low, f"({high}")
+        for one in problems
+        for low, high in pairwise(edges)
+    ]
+    counts = [int(count) for count in partition.ask(*questions)]
+    return {
+        one.fingerprint: Deaths(counts[at * FEW : (at + 1) * FEW], width / 1e6) for at, one in enumerate(problems)
+    }
 
 
 def deaths_of(partition: Partition, key: str, problem: Problem, now_us: int) -> Deaths:
@@ -139,7 +165,8 @@ def problem_bundle(request: Request) -> Response:
     """A file for the vendor's support, of a few of its calls."""
     parts = parts_of(request)
     found = parts.problems.read(request.path_params["fingerprint"])
-    cases = cases_of(parts.jobs, parts.letters, found)
+    cases = cases_of(parts.jobs, parts.letters, parts.notes, found)
     if not cases:
         raise NotFound("this problem has no letters any more: they were sent again, set aside or are too old.")
-    return bundle_response(found.fingerprint, request.path_params["form"], cases, found)
+    notes = parts.notes.of(found.fingerprint)
+    return bundle_response(found.fingerprint, request.path_params["form"], cases, found, notes)

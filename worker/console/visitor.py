@@ -46,6 +46,11 @@ def neighbour(request: HTTPConnection) -> Visitor | None:
     return Visitor(f"console@{peer}", True, True, False) if ours else None
 
 
+def whoever_asks(request: HTTPConnection, callers: Callers) -> Visitor | None:
+    """Whoever it is, as far as they are let in; the keys must be known."""
+    return neighbour(request) if callers.none else returning(callers, request.cookies.get(COOKIE, ""))
+
+
 def holder(callers: Callers, key: str) -> Visitor | None:
     """Whoever has this key."""
     caller = callers.find(key) if 0 < len(key) <= LONGEST_KEY else None

@@ -68,8 +68,8 @@ def number(value: int) -> str:
 
 def short(job_id: str) -> str:
     """The end of an id: its beginning is a time, which neighbours share."""
-    root, dot, page = job_id.partition(".p")
-    return f"…{root[-SHORT_ID:]}{dot}{page}"
+    root, dot, rest = job_id.partition(".")
+    return f"…{root[-SHORT_ID:]}{dot}{rest}"
 
 
 def died_of(job: Job) -> str:
@@ -79,7 +79,7 @@ def died_of(job: Job) -> str:
 
 def cause_words(error_class: str, code: str) -> str:
     words = plain(error_class)
-    return words if code in (error_class, "") else f"{words} {plain(code)}"
+    return words if code in (error_class, "") else f"{words} ({plain(code)})"
 
 
 def plain(word: str) -> str:

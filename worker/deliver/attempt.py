@@ -15,15 +15,21 @@ from types import ModuleType
 from typing import Any
 
 from settings import Account, Settings
+from settings.callbacks import CallbacksSection, is_address, is_loopback
 from worker.accept import envelope
 from worker.accept.operation import CallSpec, Operation, account_for
 from worker.broker.card import Card
-from worker.deliver import http_call, hub, stellantis
+from worker.deliver import callback, http_call, hub, stellantis
 from worker.deliver.exchange import Exchange
 from worker.deliver.identity import Identity
+from worker.deliver.job_event import origin_of
 from worker.deliver.outcome import Outcome, Success
+from worker.errors import StoreUnavailable
 
-WIRE_FORMATS: dict[str, ModuleType] = {"hub": hub, "stellantis": stellantis}
+WIRE_FORMATS: dict[str, ModuleType] = {"hub": hub, "stellantis": stellantis, "callback": callback}
+
+MOST_OF_A_RECEIVER = 65_536
+"""Of a receiver's answer only the status counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Delivery:
         self._accounts = settings.accounts()
         self._credentials = credentials
         self.fence: Callable[[Card, str], bool] = _no_fence
+        self.told: Callable[[Card, Account, Mapping[str, Any]], CallSpec] = _nothing_to_tell
+        """Makes the request that tells an end (`job_event.py`)."""
 
     def __call__(
         self,
@@ -77,8 +85,14 @@ class Delivery:
         account = account_for(self._accounts, account_name, operation.api)
         door = secrets.token_urlsafe(18)
         request_id = str(uuid.uuid4())
-        spec = self._spec(operation, account, card, params, body, door, request_id)
-        exchange = self._send(operation, account, card, spec, door)
+        try:
+            spec = self._spec(operation, account, card, params, body, door, request_id)
+        except StoreUnavailable as error:  # as with the fence: without the store, stay silent
+            exchange = http_call.unsent(operation.method, account.base_url, "fenced", str(error))
+        else:
+            exchange = self._send(operation, account, card, spec, door)
+        if operation.ours:
+            exchange = replace(exchange, request=replace(exchange.request, url=origin_of(exchange.request.url)))
         outcome = WIRE_FORMATS[operation.api].classify(operation, exchange)
         return Attempt(operation, account, params, body, exchange, outcome, request_id)
 
@@ -92,7 +106,10 @@ class Delivery:
         door: str,
         request_id: str,
     ) -> CallSpec:
-        spec = operation.request(account, params, body, response_url=self._response_url(card, door))
+        if operation.ours:
+            spec = self.told(card, account, params)
+        else:
+            spec = operation.request(account, params, body, response_url=self._response_url(card, door))
         ids = {"X-Request-ID": request_id, "X-Correlation-ID": card.job_id}
         if (trace := envelope.trace_of(card.encoded)) is not None:
             ids[envelope.TRACE] = envelope.next_span(trace)
@@ -104,19 +121,33 @@ class Delivery:
         return f"{base.rstrip('/')}/v1/command-results/{card.job_id}/{door}" if base else None
 
     def _send(self, operation: Operation, account: Account, card: Card, spec: CallSpec, door: str) -> Exchange:
-        deliver = self._settings.deliver
+        deliver, callbacks = self._settings.deliver, self._settings.callbacks
+        patience_s, most = deliver.total_deadline_s, deliver.max_body_bytes
+        if operation.ours:
+            patience_s, most = min(patience_s, callbacks.timeout_s), min(most, MOST_OF_A_RECEIVER)
         fence = None if operation.repeatable else lambda: self.fence(card, door)
         card.began = True
         return http_call.send(
             spec,
             credentials_headers=self._credentials.headers_for(account.name),
             query=self._credentials.query_for(account.name),
-            timing=http_call.Timing(card.send_by_s, deliver.total_deadline_s, deliver.connect_timeout_s),
+            timing=http_call.Timing(card.send_by_s, patience_s, min(deliver.connect_timeout_s, patience_s)),
             fresh_connection=not operation.repeatable,
             fence=fence,
             tls=self._credentials.tls_for(account.name),
-            max_body=deliver.max_body_bytes,
+            max_body=most,
+            public_only=operation.ours and not may_be_private(account, callbacks),
         )
+
+
+def may_be_private(account: Account, callbacks: CallbacksSection) -> bool:
+    """Whether a receiver may be inside: its address was named itself, it is this machine, or settings say so."""
+    host = account.name.partition(":")[2]
+    return is_address(host) or is_loopback(host) or host in callbacks.private_hosts
+
+
+def _nothing_to_tell(card: Card, account: Account, params: Mapping[str, Any]) -> CallSpec:
+    raise StoreUnavailable("nobody here can say how a job ended")
 
 
 def _no_fence(card: Card, door: str) -> bool:

@@ -19,19 +19,12 @@ from pydantic import SecretStr
 
 from settings import Settings
 from settings.hub import Party
-from settings.secret import (
-    SIGNING_PREFIX,
-    SecretFile,
-    SecretRef,
-    SecretUnreadableError,
-    password_fault,
-    read_bytes,
-    signing_fault,
-    token_fault,
-)
+from settings.secret import SecretUnreadableError, password_fault, read_bytes, token_fault
 from settings.stellantis import Subscription
 from worker.deliver.masking import address_secrets, longest_first, shapes
+from worker.deliver.signing import SigningSecrets, Use, forms
 from worker.deliver.watched_file import WatchedFile
+from worker.deliver.watched_secret import Secret
 from worker.errors import Refused
 
 KEPT_OLD = 64
@@ -50,30 +43,6 @@ class TlsFiles:
     client_key: Path | None
     ca_bundle: Path | None
     version: str
-
-
-class Secret:
-    """One secret: fixed, or in a file that is looked at again."""
-
-    def __init__(self, reference: SecretRef, fault: Callable[[str], str]) -> None:
-        self.fixed = reference.get_secret_value() if isinstance(reference, SecretStr) else ""
-        self.file: WatchedFile[str] | None = None
-        if isinstance(reference, SecretFile):
-            self.file = WatchedFile(reference.path, reader(reference, fault), reference.first.get_secret_value())
-
-    @property
-    def value(self) -> str:
-        return self.file.value if self.file else self.fixed
-
-
-def reader(reference: SecretFile, fault: Callable[[str], str]) -> Callable[[bytes], str]:
-    def read(content: bytes) -> str:
-        value = reference.value_in(content)
-        if problem := fault(value):
-            raise SecretUnreadableError(f"does not hold {problem}")
-        return value
-
-    return read
 
 
 def digest(content: bytes) -> str:
@@ -159,8 +128,8 @@ class Credentials:
         self._always = [
             shape for secret in (settings.redis_url, settings.observe.sentry_dsn) for shape in fixed(secret)
         ]
-        hook = settings.observe.webhook_secret
-        self._signing = Secret(hook, signing_fault) if hook else None
+        self._signing = SigningSecrets(settings)
+        self._receivers = receivers_of(settings)
         if settings.observe.webhook_url is not None:
             self._always += fixed(settings.observe.webhook_url)
         self._lock = threading.RLock()
@@ -173,15 +142,21 @@ class Credentials:
 
     def headers_for(self, account: str) -> dict[str, str]:
         """The headers that identify us, with what the files hold now."""
+        if account in self._receivers:
+            return {}
         with self._lock:
             return self._fresh(account).headers()
 
     def query_for(self, account: str) -> dict[str, str]:
+        if account in self._receivers:
+            return {}
         source = self._known(account).source
         return {"client_id": source.client_id} if isinstance(source, Subscription) else {}
 
     def tls_for(self, account: str) -> TlsFiles | None:
         """None where an account uses plain server verification."""
+        if account in self._receivers:
+            return self._receivers[account]
         with self._lock:
             held = self._fresh(account)
             source = held.source
@@ -209,11 +184,11 @@ class Credentials:
             held = self._fresh(account)
             return held.fingerprint(held.upcoming.value) if held.upcoming else ""
 
-    def signing_secret(self) -> str:
-        """What our webhooks are signed with, as the file holds it now; empty where none are sent."""
+    def signing_secrets(self, use: Use) -> tuple[str, ...]:
+        """What our webhooks or callbacks are signed with, as the files hold it now; none where none are sent."""
         with self._lock:
             self._look_at_signing()
-            return self._signing.value if self._signing else ""
+            return self._signing.of(use)
 
     def changed(self) -> set[str]:
         """Accounts whose credential in use is another one since the last call. Costs one `stat` per file."""
@@ -227,8 +202,7 @@ class Credentials:
         with self._lock:
             self._look()
             named = [(account, file) for account, held in self._held.items() for file in held.files()]
-            if self._signing and self._signing.file:
-                named.append(("webhook", self._signing.file))
+            named += self._signing.files()
             return [
                 f"{name}: the file {file.path} {file.problem}; the last good value stays in use."
                 for name, file in named
@@ -252,8 +226,7 @@ class Credentials:
         current = [
             value for held in self._held.values() for value in (*held.values(), held.basic(), *held.identifiers())
         ]
-        signing = [self._signing.value, self._signing.value.removeprefix(SIGNING_PREFIX)] if self._signing else []
-        for value in (*self._old, *current, *signing):
+        for value in (*self._old, *current, *self._signing.values()):
             yield from shapes(value) if value else ()
 
     def _known(self, account: str) -> Held:
@@ -283,10 +256,16 @@ class Credentials:
         self._look_at_signing()
 
     def _look_at_signing(self) -> None:
-        before = self._signing.value if self._signing else ""
-        if self._signing and self._signing.file and self._signing.file.refresh():
-            self._old.extend((before, before.removeprefix(SIGNING_PREFIX)))
+        if replaced := self._signing.look():
+            self._old.extend(form for value in replaced for form in forms(value))
             self._shapes = None
+
+
+def receivers_of(settings: Settings) -> dict[str, TlsFiles | None]:
+    """Those that are told how jobs ended: to them we are known by a signature alone."""
+    bundle = settings.callbacks.ca_bundle
+    tls = TlsFiles(None, None, bundle, "") if bundle else None
+    return {name: tls for name, account in settings.accounts().items() if account.api == "callback"}
 
 
 def fixed(secret: SecretStr | None) -> Iterator[str]:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 FailureKind = Literal[
-    "refused", "dns", "tls", "certificate", "connect_timeout", "pool_timeout", "too_late", "fenced",
+    "refused", "dns", "private_address", "tls", "certificate", "connect_timeout", "pool_timeout", "too_late", "fenced",
     "read_timeout", "write_error", "reset", "closed", "truncated", "protocol", "oversized", "header_too_large",
 ]  # fmt: skip
 
 NOTHING_SENT: frozenset[FailureKind] = frozenset(
-    {"refused", "dns", "tls", "connect_timeout", "pool_timeout", "too_late", "fenced"}
+    {"refused", "dns", "private_address", "tls", "connect_timeout", "pool_timeout", "too_late", "fenced"}
 )
 """Kinds that can only happen before the request's first byte.
 

@@ -144,11 +144,12 @@ def send(
     fence: Callable[[], bool] | None = None,
     tls: TlsFiles | None = None,
     max_body: int = 8_388_608,
+    public_only: bool = False,
 ) -> Exchange:
-    """Make the call; see the module's promise."""
+    """Make the call; see the module's promise. With `public_only` no private address is connected to."""
     started_at, started = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     deadline = started + timing.total_deadline_s
-    journal = Journal(deadline, min(started + timing.connect_timeout_s, deadline), _gate(timing, fence))
+    journal = Journal(deadline, min(started + timing.connect_timeout_s, deadline), _gate(timing, fence), public_only)
     request = _build(spec, credentials_headers, query, fresh_connection)
     shown = Request(request.method, str(request.url), _pairs(request.headers), request.content)
     response: Response | None = None
@@ -172,9 +173,18 @@ def send(
     )
 
 
+def unsent(method: str, url: str, kind: FailureKind, detail: str) -> Exchange:
+    """What is on record of a call that was not even begun."""
+    at, now = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    return Exchange(Request(method, url, (), b""), None, Failure(kind, detail), False, at, now, now)
+
+
 def encoded(value: Mapping[str, object]) -> bytes:
     """The bytes that a body becomes, for who must sign them."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can escape and UTF-8 cannot hold
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _gate(timing: Timing, fence: Callable[[], bool] | None) -> Callable[[], tuple[FailureKind, str] | None]:

@@ -24,7 +24,7 @@ from typing import Any
 import httpcore
 
 from worker.deliver.exchange import FailureKind
-from worker.deliver.resolver import resolve
+from worker.deliver.resolver import is_public, resolve
 
 HEADER_LIMIT = 64 * 1024
 """No further read once a head has this many bytes and no end; with one read's worth on top, 128 KiB at most."""
@@ -47,6 +47,7 @@ class Journal:
     deadline: float
     connect_by: float
     gate: Callable[[], tuple[FailureKind, str] | None]
+    public_only: bool = False
     failure: tuple[FailureKind, str] | None = None
     write_failure: str | None = None
     wrote: bool = False
@@ -220,6 +221,12 @@ class Backend(httpcore.NetworkBackend):
         except OSError as error:
             journal.fail("dns", f"{host}: {error}")
             raise httpcore.ConnectError from error
+        if journal.public_only:
+            # At the socket, where no trick with names can go round it: what was looked up is what is connected to.
+            addresses = [one for one in addresses if is_public(one[1][0])]
+            if not addresses:
+                journal.fail("private_address", f"{host} leads to no public address")
+                raise httpcore.ConnectError
         return Stream(_connect(addresses, journal))
 
 

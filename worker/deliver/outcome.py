@@ -2,90 +2,16 @@
 
 Promise: every response, failure and crash is exactly one member of `ALL`, and each member has a row in
 `worker/fail/policy.py`. An outcome carries what the fate is decided on and what a person needs to read; it never
-carries a request, a header or a secret. The scope ends at meaning: which class a response has is said by `hub.py`
-and `stellantis.py`, what happens then by the policy.
-Outcomes are exceptions because dramatiq hands a failed call to its middleware as one. Their fields cannot be
-changed after construction, so a middleware cannot quietly turn one fate into another, and they survive pickling.
+carries a request, a header or a secret. The scope ends at meaning: which class a response has is said by `hub.py`,
+`stellantis.py` and `callback.py`, what happens then by the policy.
+Outcomes are exceptions because dramatiq hands a failed call to its middleware as one.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal
-
-Hint = Literal["ok", "none", "nonsense"]
-"""What the response said about waiting: a usable time, nothing, or something no clock can obey."""
-
-MESSAGE_LIMIT = 500
-_FIELDS = ("code", "message", "retry_after_s", "hint", "vendor", "result", "executed", "detail")
-
-
-def bounded(text: object, limit: int = MESSAGE_LIMIT) -> str:
-    """One line of at most `limit` characters: control characters would break log lines and terminals."""
-    words = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4]).split()
-    line = " ".join(words)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-class Outcome(Exception):
-    """The meaning of one attempt. `executed` is True, False or None: did the remote side act on the request?"""
-
-    error_class: ClassVar[str] = "outcome"
-    executed_by_default: ClassVar[bool | None] = None
-
-    code: str
-    message: str
-    retry_after_s: float | None
-    hint: Hint
-    vendor: Mapping[str, str]
-    result: Any
-    executed: bool | None
-    detail: str
-
-    def __init__(
-        self,
-        code: object = "",
-        message: object = "",
-        *,
-        retry_after_s: float | None = None,
-        hint: Hint = "none",
-        vendor: Mapping[str, str] | None = None,
-        result: Any = None,
-        executed: bool | Literal["default"] | None = "default",
-        detail: object = "",
-    ) -> None:
-        said = {str(name): bounded(value, 200) for name, value in (vendor or {}).items()}
-        known = self.executed_by_default if executed == "default" else executed
-        values = (bounded(code, 40), bounded(message), retry_after_s, hint, MappingProxyType(said), result, known)
-        super().__init__(values[0], values[1])
-        for name, value in zip(_FIELDS, (*values, bounded(detail)), strict=True):
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in _FIELDS:
-            raise AttributeError(f"{type(self).__name__}.{name} is fixed when the outcome is made")
-        super().__setattr__(name, value)
-
-    def __reduce__(self) -> tuple[Callable[..., "Outcome"], tuple[type["Outcome"], dict[str, Any]]]:
-        return _rebuild, (type(self), self.as_dict())
-
-    def __str__(self) -> str:
-        said = ": ".join(part for part in (self.code, self.message or self.detail) if part)
-        return f"{self.error_class} {said}".strip()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.code!r}, {self.message!r}, executed={self.executed})"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields by name, as plain values."""
-        return {name: getattr(self, name) for name in _FIELDS} | {"vendor": dict(self.vendor)}
-
-
-def _rebuild(kind: type[Outcome], fields: dict[str, Any]) -> Outcome:
-    return kind(fields.pop("code"), fields.pop("message"), **fields)
-
-
-class _NotExecuted(Outcome):
-    executed_by_default = False
+from worker.deliver.outcome_form import MESSAGE_LIMIT as MESSAGE_LIMIT
+from worker.deliver.outcome_form import Hint as Hint
+from worker.deliver.outcome_form import NotExecuted as _NotExecuted
+from worker.deliver.outcome_form import Outcome as Outcome
+from worker.deliver.outcome_form import bounded as bounded
 
 
 class Success(Outcome):
@@ -223,7 +149,7 @@ class UnknownId(_NotExecuted):
 
 
 class ServerTrouble(Outcome):
-    """Stellantis' server or gateway failed; whether it acted is not said."""
+    """The server or a gateway before it failed; whether it acted is not said."""
 
     error_class = "server_trouble"
 
@@ -232,6 +158,24 @@ class ConsentNeeded(_NotExecuted):
     """A server error that only a new consent of the driver ends."""
 
     error_class = "consent_needed"
+
+
+class ReceiverGone(_NotExecuted):
+    """The receiver of a callback wants none any more."""
+
+    error_class = "receiver_gone"
+
+
+class ReceiverRefused(_NotExecuted):
+    """The receiver of a callback does not take it as it is."""
+
+    error_class = "receiver_refused"
+
+
+class ForbiddenAddress(_NotExecuted):
+    """A receiver's name leads into our own network, where no callback may go."""
+
+    error_class = "forbidden_address"
 
 
 class NeverSent(_NotExecuted):
@@ -292,8 +236,8 @@ ALL: tuple[type[Outcome], ...] = (
     Success, RateLimited, CredentialRefused, NotFoundRemote, WrongPath, GenericError, Malformed, RoleRefused,
     RemoteTrouble, ReceiverNotConnected, UnknownReceiver, Undocumented, AuthorizationUnknown, CommandRejected,
     CommandUnsupported, CommandFailed, CommandTimeout, Undelivered, InvalidRequest, AccessRefused, NoData, UnknownId,
-    ServerTrouble, ConsentNeeded, NeverSent, CertificateTrouble, OutcomeUnknown, Redirected, TooLate, Fenced, Crashed,
-    Internal, Expired,
+    ServerTrouble, ConsentNeeded, ReceiverGone, ReceiverRefused, ForbiddenAddress, NeverSent, CertificateTrouble,
+    OutcomeUnknown, Redirected, TooLate, Fenced, Crashed, Internal, Expired,
 )  # fmt: skip
 """Every outcome there is."""
 

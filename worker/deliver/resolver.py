@@ -14,9 +14,10 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
+_NAT64 = IPv6Network("64:ff9b::/96")
 Addresses = list[tuple[socket.AddressFamily, Any]]
 
 _lock = threading.Lock()
@@ -41,6 +42,17 @@ def resolve(host: str, port: int, by: float) -> Addresses:
         return _join(host, port).result(timeout=max(0.0, by - time.monotonic()))
     except FutureTimeoutError:
         raise socket.gaierror(socket.EAI_AGAIN, "the name was not resolved in time") from None
+
+
+def is_public(address: str) -> bool:
+    """Whether an address leads out of every network of our own, also when one is wrapped in another."""
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (IPv4Address(found.packed[-4:]) if found in _NAT64 else None)
+        if inner is not None:
+            return is_public(str(inner))
+    special = found.is_multicast or found.is_reserved or found.is_unspecified
+    return found.is_global and not special and getattr(found, "teredo", None) is None
 
 
 def _is_literal(host: str) -> bool:

@@ -13,6 +13,7 @@ from worker.deliver.exchange import NOTHING_SENT, Exchange, Failure, Response
 from worker.deliver.outcome import (
     CertificateTrouble,
     Fenced,
+    ForbiddenAddress,
     NeverSent,
     Outcome,
     OutcomeUnknown,
@@ -88,6 +89,8 @@ def from_failure(failure: Failure, wrote: bool) -> Outcome:
         return TooLate(failure.kind, detail=failure.detail)
     if failure.kind == "fenced":
         return Fenced(failure.kind, detail=failure.detail)
+    if failure.kind == "private_address":
+        return ForbiddenAddress(failure.kind, detail=failure.detail)
     if failure.kind == "certificate":
         return CertificateTrouble(failure.kind, detail=failure.detail)
     if failure.kind in NOTHING_SENT or not wrote:

@@ -2,7 +2,8 @@
 
 Promise: both vendors' lists in full, for each attempt: when (UTC), which endpoint and method, request and correlation
 ids, both bodies, and for Stellantis code, uuid, timestamp and message. All of it was redacted when it was recorded, so
-a bundle holds no secret and, unless settings say otherwise, no personal data. Scope: form.
+a bundle holds no secret and, unless settings say otherwise, no personal data; what people noted goes along. Scope:
+form.
 Sources: the hub's page Rate Limits & Errors, "Logging for support"; Stellantis' page Errors & Rate Limit, "Error
 Message".
 """
@@ -18,6 +19,7 @@ from typing import Any
 from worker import VERSION
 from worker.accept.jobs import Job, Jobs
 from worker.fail.dead_letter import Advice, DeadLetters, Filter, advise
+from worker.fail.notes import Note, Notes
 from worker.fail.problem import Problem
 
 MOST_CASES = 5
@@ -32,44 +34,49 @@ class Case:
     job: Job
     records: Sequence[Mapping[str, Any]]
     advice: Advice
+    notes: Sequence[Note] = ()
 
     @property
     def attempts(self) -> list[Mapping[str, Any]]:
         return [record for record in self.records if "outcome" in record]
 
 
-def case_of(jobs: Jobs, job: Job) -> Case:
+def case_of(jobs: Jobs, notes: Notes, job: Job) -> Case:
     """A letter with its evidence."""
     records = jobs.evidence(job)
-    return Case(job, records, advise(job, records))
+    return Case(job, records, advise(job, records), notes.of(job.id))
 
 
-def cases_of(jobs: Jobs, letters: DeadLetters, problem: Problem) -> list[Case]:
+def cases_of(jobs: Jobs, letters: DeadLetters, notes: Notes, problem: Problem) -> list[Case]:
     """The first, the last and a few of the letters between, in order of their death."""
     wanted = Filter(problem=problem.fingerprint)
     last = list(letters.find(wanted, limit=MOST_CASES - 1))
     first = list(letters.find(wanted, newest_first=False, limit=1))
     unlike = {job.id: job for job in (*first, *reversed(last))}
-    return [case_of(jobs, job) for job in unlike.values()]
+    return [case_of(jobs, notes, job) for job in unlike.values()]
 
 
-def as_json(cases: Sequence[Case], problem: Problem | None = None) -> str:
+def as_json(cases: Sequence[Case], problem: Problem | None = None, notes: Sequence[Note] = ()) -> str:
     """For a program."""
     whole: dict[str, Any] = {"made_by": f"paceline {VERSION}", "made_at": _now()}
     if problem is not None:
-        whole["problem"] = problem.as_dict()
+        whole["problem"] = problem.as_dict() | {"notes": [note.as_dict() for note in notes]}
     whole["cases"] = [
-        {"job": case.job.as_dict(), "advice": asdict(case.advice), "records": list(case.records)} for case in cases
-    ]
+        {
+            "job": case.job.as_dict(), "advice": asdict(case.advice), "records": list(case.records),
+            "notes": [note.as_dict() for note in case.notes],
+        }
+        for case in cases
+    ]  # fmt: skip
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def as_markdown(cases: Sequence[Case], problem: Problem | None = None) -> str:
+def as_markdown(cases: Sequence[Case], problem: Problem | None = None, notes: Sequence[Note] = ()) -> str:
     """For a person."""
-    return "\n".join(_document(cases, problem)) + "\n"
+    return "\n".join(_document(cases, problem, notes)) + "\n"
 
 
-def _document(cases: Sequence[Case], problem: Problem | None) -> Iterator[str]:
+def _document(cases: Sequence[Case], problem: Problem | None, notes: Sequence[Note]) -> Iterator[str]:
     if problem is None:
         job = cases[0].job
         yield f"# Support request: {job.operation}, {_class(job.error_class, job.code)}"
@@ -80,6 +87,7 @@ def _document(cases: Sequence[Case], problem: Problem | None) -> Iterator[str]:
         yield f"{problem.ever} calls ended this way from {span}; {len(cases)} of them follow."
     yield ""
     yield f"Made {_now()} by paceline {VERSION}. Tokens and personal data are masked; times are UTC."
+    yield from _notes(notes)
     for case in cases:
         yield from _case(case)
 
@@ -100,6 +108,7 @@ def _case(case: Case) -> Iterator[str]:
             ("Attempts", str(len(case.attempts))),
         )
     )
+    yield from _notes(case.notes)
     for number, attempt in enumerate(case.attempts, 1):
         yield from _attempt(number, attempt)
     for record in case.records:
@@ -158,6 +167,15 @@ def _owed(record: Mapping[str, Any]) -> Iterator[str]:
             ("Note", record.get("note")),
         )
     )
+
+
+def _notes(notes: Sequence[Note]) -> Iterator[str]:
+    """What people wrote down; quoted, so that it stays apart from what was recorded."""
+    for note in notes:
+        yield ""
+        yield f"Noted by {note.by}, {_utc(note.at_us)}:"
+        yield ""
+        yield from (f"> {line}" for line in note.text.splitlines())
 
 
 def _message(title: str, message: Mapping[str, Any]) -> Iterator[str]:

@@ -114,9 +114,9 @@ class Chooser:
         return Chosen("finish", action.words(), row.sign, facts, result=result, successors=successors)
 
     def _retry(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
-        fail = self._settings.fail
-        wait = full_jitter(card.attempts + 1, fail.backoff_base_s, fail.backoff_cap_s, self._rng)
-        return self._again(card, attempt, row, action, wait, fail.attempts)
+        effort = self._settings.effort(attempt.operation.api)
+        wait = full_jitter(card.attempts + 1, effort.backoff_base_s, effort.backoff_cap_s, self._rng)
+        return self._again(card, attempt, row, action, wait, effort.attempts)
 
     def _quick(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
         wait = full_jitter(card.attempts + 1, QUICK_BASE_S, QUICK_CAP_S, self._rng)
@@ -137,10 +137,10 @@ class Chooser:
         return Chosen("park", action.words(), row.sign, facts, wait)
 
     def _park(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
-        fail = self._settings.fail
+        effort = self._settings.effort(attempt.operation.api)
         wait = attempt.outcome.retry_after_s
         if wait is None:
-            wait = full_jitter(card.attempts + 1, fail.backoff_base_s, fail.backoff_cap_s, self._rng)
+            wait = full_jitter(card.attempts + 1, effort.backoff_base_s, effort.backoff_cap_s, self._rng)
         return Chosen("park", action.words(), row.sign, {"wait": int(wait * 1e6), "attempt": 0}, wait)
 
     def _refund_park(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
@@ -232,9 +232,10 @@ class Chooser:
         job_id = envelope.page_id(card.chain, page)
         # As long as the first page had: every page of a long list has its own waits.
         seconds = max(1.0, (card.deadline_us - card.created_us) / 1e6)
-        facts = facts_of(operation, card.account, job_id, card.priority, seconds, page)
+        told = envelope.callback_of(card.encoded)
+        facts = facts_of(operation, card.account, job_id, card.priority, seconds, page, told)
         trace = envelope.trace_of(card.encoded)
-        message = envelope.build(job_id, operation.name, card.account, params, attempt.body, page, trace)
+        message = envelope.build(job_id, operation.name, card.account, params, attempt.body, page, trace, told)
         return ((facts, message.encode()),)
 
     def _told(self, card: Card, exchange: Exchange) -> dict[str, dict[str, int]] | None:

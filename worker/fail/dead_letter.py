@@ -106,6 +106,8 @@ class DeadLetters:
     def _index(self, wanted: Filter) -> str:
         """The shortest index that holds every letter that fits."""
         key = self._partition.key
+        if wanted.which == "expired" and wanted.account is not None:
+            return key("expired_by", "account", wanted.account)
         if wanted.which != "dead":
             return key(wanted.which)
         by = {

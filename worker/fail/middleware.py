@@ -94,8 +94,9 @@ class FateMiddleware(Middleware):
 
     def _recorded(self, message: JobMessage, attempt: Attempt, chosen: Chosen) -> str:
         record = self._record(message, attempt, chosen)
-        log.attempt(record)
-        return json.dumps(record, separators=(",", ":"))
+        text = json.dumps(record, separators=(",", ":"))
+        log.attempt(record, text)
+        return text
 
     def _is_of(self, attempt: Attempt, exception: BaseException | None) -> bool:
         """Whether dramatiq's exception is the attempt's own outcome, not one that came on top of it."""

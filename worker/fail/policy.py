@@ -2,8 +2,8 @@
 
 Promise: `decide` is a pure look-up. Every outcome of every API, for a call that may be repeated and for one that
 may not, has exactly one row; what no row covers is `internal`, never done. Scope: which fate; `middleware.py`
-carries it out. The rows themselves are in `rows_hub.py`, `rows_stellantis.py` and `rows_both.py`; `overriding.py`
-changes some of them as settings say.
+carries it out. The rows themselves are in `rows_hub.py`, `rows_stellantis.py`, `rows_callback.py` and `rows_both.py`;
+`overriding.py` changes some of them as settings say.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from worker.deliver.exchange import Asked
 from worker.deliver.hub import NO_ROUTING
 from worker.deliver.outcome import NoData, Outcome, RateLimited, Success
-from worker.fail import rows_both, rows_hub, rows_stellantis
+from worker.fail import rows_both, rows_callback, rows_hub, rows_stellantis
 from worker.fail.row import Action, Row, When
 
-ROWS: tuple[Row, ...] = (*rows_hub.ROWS, *rows_stellantis.ROWS, *rows_both.ROWS)
+ROWS: tuple[Row, ...] = (*rows_hub.ROWS, *rows_stellantis.ROWS, *rows_callback.ROWS, *rows_both.ROWS)
 
 WAIT_MARGIN = 1.1
 """A wait longer than the budget's longest window and a tenth cannot come from that window."""

@@ -1,18 +1,32 @@
 """Fail: dead letters grouped by their cause: what is going wrong, since when, how often, and what to do.
 
 Promise: one problem is one line here, one alert, and one issue wherever alerts go: all by the same fingerprint.
-Scope: reading; the groups are made by `parts/dead.lua`.
+What a person says of one holds until it was over; only to ignore it holds longer.
+Scope: reading, and what people say; the groups are made by `parts/dead.lua`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
-from worker.errors import NotFound
+from worker.errors import Conflict, NotFound, Refused
 from worker.fail.dead_letter import row_of
 from worker.store.partition import CHUNK, Partition
+
+Mark = Literal["acknowledged", "resolved", "ignored", "open"]
+State = Literal["open", "acknowledged", "ignored", "resolved", "set aside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said of a problem; `mark` is empty where nobody did."""
+
+    mark: str = ""
+    by: str = ""
+    why: str = ""
+    at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +46,23 @@ class Problem:
     sample: str
     explanation: str
     advice: str | None
+    said: Said = field(default_factory=Said)
+
+    @property
+    def state(self) -> State:
+        """How it stands: what a person said, as far as it goes; else as its letters lie."""
+        if self.said.mark == "ignored":
+            return "ignored"
+        if not self.open:
+            return "set aside" if self.discarded else "resolved"
+        if self.said.mark == "resolved":
+            return "resolved"
+        return "acknowledged" if self.said.mark == "acknowledged" else "open"
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        facts = asdict(self)
+        said = facts.pop("said")
+        return facts | {"state": self.state, "said_by": said["by"] or None, "said_why": said["why"] or None}
 
 
 class Problems:
@@ -74,6 +102,16 @@ class Problems:
             return problem
         raise NotFound(f"no problem {fingerprint[:40]!r} is known; `dlq problems` lists them.")
 
+    def say(self, fingerprint: str, mark: str, by: str, reason: str) -> None:
+        """Somebody says how a problem stands. Raises `Refused`, `NotFound`, or `Conflict` when it stands so already."""
+        if mark not in get_args(Mark):
+            raise Refused(f"expected one of {', '.join(get_args(Mark))}, got {mark[:40]!r}.")
+        answer = self._partition.decide("mark", {"problem": fingerprint, "mark": mark, "by": by, "reason": reason})
+        if answer == "missing":
+            raise NotFound(f"no problem {fingerprint[:40]!r} is known; `dlq problems` lists them.")
+        if answer == "already":
+            raise Conflict(f"the problem {fingerprint} is {mark} already.")
+
     def _some(self, fingerprints: list[str]) -> list[Problem]:
         key = self._partition.key
         questions: list[tuple[Any, ...]] = []
@@ -105,4 +143,10 @@ def problem_of(fingerprint: str, facts: dict[str, str], dead: int, discarded: in
         sample=facts.get("sample", ""),
         explanation=row.explanation if row else "",
         advice=row.alert if row else None,
+        said=Said(
+            facts.get("mark", ""),
+            facts.get("mark_by", ""),
+            facts.get("mark_why", ""),
+            int(float(facts.get("mark_at") or 0)),
+        ),
     )

@@ -7,7 +7,7 @@ table; its content is in the `rows_` modules.
 from dataclasses import dataclass
 from typing import Literal
 
-Api = Literal["hub", "stellantis", "both"]
+Api = Literal["hub", "stellantis", "callback", "both"]
 When = Literal["", "not executed", "absurd wait", "no routing", "offline", "no data is an error"]
 """Tells rows of one class apart; "" fits whenever no other does."""
 
@@ -101,6 +101,7 @@ RETRY_QUIETLY = Action("retry")
 QUICK = Action("quick", last_alert=True)
 PARK = Action("park")
 CLOSE = Action("close", alert=True)
+CLOSE_QUIETLY = Action("close")
 HOLD_ACCOUNT = Action("hold", alert=True, scope="account")
 HOLD_BUDGET = Action("hold", alert=True, scope="budget")
 HOLD_LANE = Action("hold", alert=True, scope="lane")

@@ -32,6 +32,17 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         api="both",
+        sign="the name of a callback's host leads to a private address",
+        error_class="forbidden_address",
+        explanation="Nothing was sent: the name leads into our own network.",
+        link=WIRE,
+        repeatable=DEAD_TELL,
+        unrepeatable=DEAD_TELL,
+        alert="If the host is meant to be inside, name it in PACELINE_CALLBACKS__PRIVATE_HOSTS and send the dead "
+        "letters again; otherwise find out who changed its name's address.",
+    ),
+    Row(
+        api="both",
         sign="past send_by",
         error_class="too_late",
         explanation="The worker was held up after it took the permit; nothing was written, so nothing is counted.",
@@ -43,7 +54,8 @@ ROWS: tuple[Row, ...] = (
         api="both",
         sign="lease lost before the first byte",
         error_class="fenced",
-        explanation="The worker was held up until its job was given to another one; nothing was written.",
+        explanation="The worker was held up until its job was given to another one, or the store did not answer in "
+        "time; nothing was written.",
         link=WIRE,
         repeatable=REFUND,
         unrepeatable=REFUND,

@@ -6,7 +6,7 @@ numbers and words; when somebody is told is decided by `judge.lua`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ from worker.accept.envelope import PRIORITIES
 from worker.store.partition import Partition
 
 NEVER = -1
+SLICE = 100  # accounts a call
 RAISE: Mapping[str, str] = {
     "stellantis": "the limit of a subscription can be raised: contact Stellantis to have its ratios increased",
+    "callback": "the limit is of our own settings, PACELINE_CALLBACKS__LIMITS: ask the receiver what it can bear",
     "hub": "ask the hub's operator whether the party's limits can be raised",
 }
 """By API. Stellantis' page on limits ends with it; the hub's names nobody."""
@@ -80,16 +82,24 @@ def age_bound_s(limiter: LimiterSection, priority: str) -> float | None:
 
 def quotas(partition: Partition) -> dict[str, Quota]:
     """Every account of the settings in force, by name."""
-    found = {}
-    for account, window, used, limit, length_us, of_use, waiting, *ages in partition.decide("quota", {}):
-        found[account] = Quota(
-            account=account,
-            window=window.rpartition("|")[2],
-            used=used,
-            limit=limit,
-            length_s=length_us / 1e6,
-            of_use=bool(of_use),
-            waiting=waiting,
-            ages_s={name: age / 1e6 for name, age in zip(PRIORITIES, ages, strict=True) if age != NEVER},
-        )
-    return found
+    return {quota.account: quota for quota in _all(partition)}
+
+
+def _all(partition: Partition) -> Iterator[Quota]:
+    after, rows = "", list[Any]()
+    while not after or len(rows) == SLICE:
+        rows = partition.decide("quota", {"after": after, "limit": SLICE})
+        for account, window, used, limit, length_us, of_use, waiting, *ages in rows:
+            after = account
+            yield Quota(
+                account=account,
+                window=window.rpartition("|")[2],
+                used=used,
+                limit=limit,
+                length_s=length_us / 1e6,
+                of_use=bool(of_use),
+                waiting=waiting,
+                ages_s={name: age / 1e6 for name, age in zip(PRIORITIES, ages, strict=True) if age != NEVER},
+            )
+        if not rows:
+            return

@@ -1,7 +1,7 @@
 """Limiter: what an answer's rate headers say about the windows of the budget that it drew on.
 
 Promise: numbers by our own names of the windows; an answer of an API without rate headers says nothing. Scope: one
-exchange; what is learnt from it is `parts/budget.lua`'s.
+exchange; what is learnt from it is `parts/budget.lua`'s and, of others who use the same account, `parts/others.lua`'s.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """One window. `used` are our permits inside it, in flight or settled; `foreign` is what others were told to use."""
+    """One window. `used` are our permits inside it, in flight or settled; `foreign` is what others were told to use;
+    `unsure` while the store may have forgotten calls of it, so that it is paced with care.
+    """
 
     name: str
     limit: int
@@ -22,6 +24,7 @@ class WindowState:
     in_flight: int
     foreign: int
     shut_s: float
+    unsure: bool = False
 
     @property
     def share(self) -> float:
@@ -41,12 +44,15 @@ class WindowState:
             said += f", {self.ceiling} configured"
         if self.shut_s > 0:
             said += f", closed for {self.shut_s:.1f} s"
+        if self.unsure:
+            said += ", paced with care"
         return said
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "name": self.name, "limit": self.limit, "configured": self.ceiling, "length_s": self.length_s,
             "used": self.used, "in_flight": self.in_flight, "foreign": self.foreign, "closed_s": self.shut_s,
+            "unsure": self.unsure,
         }  # fmt: skip
 
 
@@ -96,8 +102,9 @@ def read_budget(account: str, budget: str, reply: list[Any], closed_until_us: in
             in_flight=int(flying),
             foreign=int(foreign),
             shut_s=max(0.0, (int(shut) - now_us) / 1e6),
+            unsure=bool(unsure),
         )
-        for name, limit, ceiling, length, used, flying, foreign, shut in rows
+        for name, limit, ceiling, length, used, flying, foreign, shut, unsure in rows
     )
     opens_us = max(int(next_us), closed_until_us)
     next_s = None if next_us < 0 else max(0.0, (opens_us - now_us) / 1e6) if opens_us else 0.0

@@ -1,7 +1,7 @@
 """Observe: what is worth an advice before anything has gone wrong: quota that runs out, shares of answers that rise.
 
-Promise: a look costs one script call of one process of the fleet, at most once a minute, and no job anything. Scope:
-when to look and with which thresholds; what is found is `judge.lua`'s, how it is said is `wording.py`'s.
+Promise: a look costs a script call per hundred accounts, of one process of the fleet, at most once a minute, and no job
+anything. Scope: when to look and with which thresholds; what is found is `judge.lua`'s, how it is said `wording.py`'s.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class Advisor:
         now_s = self._broker.clock.monotonic()
         if now_s < self._again_s:
             return
-        again_us, news = self._broker.scripts("judge", self._facts)
+        again_us = 0
+        while again_us == 0:
+            again_us, news = self._broker.scripts("judge", self._facts)
+            if news:
+                self._told()
         self._again_s = now_s + again_us / 1_000_000
-        if news:
-            self._told()

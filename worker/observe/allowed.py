@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
 HEADERS = _words(
     "accept accept-encoding allow connection content-encoding content-length content-type date host link location "
     "retry-after server traceparent transfer-encoding user-agent via www-authenticate x-backside-transport "
-    "x-correlation-id x-global-transaction-id x-limit x-request-id x-total-count"
+    "x-correlation-id x-global-transaction-id x-limit x-request-id x-total-count webhook-id webhook-timestamp"
 )
 HEADER_FAMILIES = re.compile(r"(x-)?ratelimit-[a-z0-9-]+|ocpi-(to|from)-(country-code|party-id)$")
 HEADERS_WITH_URLS = frozenset({"link", "location"})
@@ -46,7 +46,7 @@ PERSONAL = _words(
 
 SECRET = _words(
     "token password secret client_id client_secret access_token refresh_token authorization api_key apikey "
-    "id_token private_key"
+    "id_token private_key callback_url"
 )
 """Never shown, whatever the settings. `token` is here as a value; as an object (a driver's card) it is personal."""
 

@@ -24,6 +24,7 @@ from worker.observe.redact import Redactor
 
 LINE_BYTES = 4096
 _CUT = "…"
+_HEAD = '{"event":"attempt","level":"info",'
 
 
 class _Lines:
@@ -76,14 +77,19 @@ def logger(**bound: Any) -> Any:
     return structlog.get_logger(**bound)
 
 
-def attempt(evidence: Mapping[str, Any]) -> None:
-    """The line of one attempt, from its (redacted) evidence."""
+def attempt(evidence: Mapping[str, Any], text: str = "") -> None:
+    """The line of one attempt, from its (redacted) evidence, which `text` is as JSON."""
     if _level <= logging.INFO:
-        _lines.write(attempt_line(evidence))
+        _lines.write(attempt_line(evidence, text))
 
 
-def attempt_line(evidence: Mapping[str, Any]) -> str:
-    """One line of at most 4095 bytes; with its newline that is what a pipe takes in one piece."""
+def attempt_line(evidence: Mapping[str, Any], text: str = "") -> str:
+    """One line of at most 4095 bytes; with its newline that is what a pipe takes in one piece. Nearly always it is
+    `text` with two fields more; where that would be too long, or hard to read, it is written anew.
+    """
+    line = f'{_HEAD}{text[1:]}'
+    if text and len(line) < LINE_BYTES and "\\u" not in text:
+        return line
     record: dict[str, Any] = {"event": "attempt", "level": "info", **evidence}
     line, room = _dump(record), LINE_BYTES - 1
     for side in ("response", "request"):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 4.0
 DSN_PROBLEM = "PACELINE_OBSERVE__SENTRY_DSN: expected a DSN (https://key@host/123, ending in a number), got other text"
-TAGS = {"class": "error_class"} | {name: name for name in ("kind", "api", "account", "operation", "code")}
+TAGS = {"class": "error_class"} | {name: name for name in ("kind", "api", "account", "operation", "code", "problem")}
 # Sentry reads these by its own rules, and they say nothing of a job.
 _NOT_TEXT = frozenset({"event_id", "timestamp", "level", "platform", "sdk", "release"})
 

@@ -57,7 +57,7 @@ def queue_spans(settings: Settings, redactor: Redactor) -> QueueSpans | None:
 
 
 class QueueSpans(Middleware):
-    """Sends both halves; dramatiq's hooks tell of the second, `Enqueuer.published` of the first."""
+    """Sends both halves; dramatiq's hooks tell of the second and of a next page's first, else `Enqueuer.published`."""
 
     def __init__(self, settings: Settings, redactor: Redactor, now_s: Callable[[], float] = time.time) -> None:
         self._rate = settings.observe.traces_sample_rate
@@ -98,6 +98,13 @@ class QueueSpans(Middleware):
         }
         since_s = min(now_s, getattr(self._running, "since_s", now_s))
         self._send(Span("queue.process", card.job_id, card.operation, since_s, now_s, status_of(message.fate), facts))
+
+    def after_ack(self, broker: Broker, message: MessageProxy) -> None:
+        """What its end has put into the queue in the same step: the next page of a list."""
+        fate = message.fate if isinstance(message, JobMessage) else None
+        if fate is not None and fate.successors:
+            born = [(str(facts["op"]), str(facts["id"]), len(blob)) for facts, blob in fate.successors]
+            self.published(born, self._now_s())
 
     def after_worker_shutdown(self, broker: Broker, worker: Any) -> None:
         self._client.flush(timeout=LAST_WORDS_S)

@@ -2,31 +2,25 @@
 
 Promise: one message per change of an alert, under an id that follows from the change alone, so that one that is handed
 over again can be told from a new one; it counts as handed over only when the receiver has answered 2xx itself; the
-secret is read when a message is signed and shown nowhere. Scope: messages; which alerts there are, and when they are
-offered again, is `alerts.py`; that a slow receiver holds up nobody is `beside.py`.
-
-The signature: headers `webhook-id`, `webhook-timestamp` (seconds) and `webhook-signature`, which is `v1,` and the
-Base64 of the HMAC-SHA256 of `id.timestamp.body` under the bytes behind `whsec_`. The time is that of this very attempt,
-as receivers refuse old ones.
+secret is read when a message is signed and shown nowhere. Scope: messages; how one is signed is `deliver/signing.py`,
+which alerts there are and when they are offered again `alerts.py`, that a slow receiver holds up nobody `beside.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from settings import Settings
-from settings.secret import SIGNING_PREFIX
 from worker.accept.operation import CallSpec
 from worker.deliver import http_call
 from worker.deliver.credentials import Credentials
 from worker.deliver.exchange import Exchange
+from worker.deliver.signing import signed
 from worker.limiter.headers import read_rate_headers
 from worker.observe.alerts import Alert, Sink
 from worker.observe.beside import Beside
@@ -82,7 +76,8 @@ class WebhookSink:
         if self._receiver.rests:
             return False
         message = censored(message_of(alert, self._console_url), self._redactor)
-        headers = signed(message, message_id_of(alert), int(self._now_s()), self._credentials.signing_secret())
+        secrets = self._credentials.signing_secrets("webhook")
+        headers = signed(http_call.encoded(message), message_id_of(alert), int(self._now_s()), secrets)
         try:
             exchange = http_call.send(
                 CallSpec("POST", self._url, [], message, headers), credentials_headers={}, query={},
@@ -111,17 +106,6 @@ def message_of(alert: Alert, console_url: str | None) -> dict[str, Any]:
 def message_id_of(alert: Alert) -> str:
     """The same however often this change is posted."""
     return f"alert_{hashlib.sha256(alert.member.encode()).hexdigest()[:32]}"
-
-
-def signed(message: Mapping[str, Any], message_id: str, at_s: int, secret: str) -> dict[str, str]:
-    """The three headers for exactly the bytes that `http_call` makes of the message."""
-    content = f"{message_id}.{at_s}.".encode() + http_call.encoded(message)
-    digest = hmac.new(b64decode(secret.removeprefix(SIGNING_PREFIX)), content, hashlib.sha256).digest()
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(at_s),
-        "webhook-signature": f"v1,{b64encode(digest).decode()}",
-    }
 
 
 def answer_of(exchange: Exchange) -> Answer:

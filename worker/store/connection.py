@@ -7,10 +7,12 @@ which run of the server it speaks to. Scope ends at the connection; what is said
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 from redis.backoff import NoBackoff
@@ -31,6 +33,8 @@ from worker.errors import StoreUnavailable
 
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 3.0
+IDLE_S = 1.0
+"""A connection that was used within this time is taken to be open."""
 OLDEST = (7, 0)
 RIGHTS = "~paceline:* +@read +@write +@scripting +@connection +@blocking +info +time +config|get"
 
@@ -84,23 +88,40 @@ class Server:
     fsync: str | None
     max_memory: int
     replicas: int
+    promoted: bool = False
+    """It was a replica before: what the primary had not sent it yet, it never had."""
+
+    @property
+    def forgets_nothing(self) -> bool:
+        """Whether a restart of this server loses no acknowledged write."""
+        return self.append_only and self.fsync == "always"
 
     @property
     def durable(self) -> bool:
-        """Whether a restart of this server cannot have forgotten an acknowledged write."""
-        return self.append_only and self.fsync == "always" and self.role == "master" and self.replicas == 0
+        """Whether another run of the store cannot have forgotten an acknowledged write."""
+        return self.forgets_nothing and self.role == "master" and self.replicas == 0 and not self.promoted
 
     @property
     def promise(self) -> str:
         """Which durability promise holds, in words."""
         if self.durable:
             return "every acknowledged job survives a crash of the server (append-only file, fsync always)"
+        if self.forgets_nothing:
+            return "a restart of the server loses nothing, a failover to a replica what that had not heard of yet"
         if self.append_only:
             return f"a crash of the server's machine may lose its last second or more (appendfsync {self.fsync or '?'})"
         return "a restart of the server may lose everything since its last snapshot (no append-only file)"
 
 
-def describe_server(client: redis.Redis) -> Server:
+class Describes(Protocol):
+    """What can be asked what it is: redis-py's client, or a `Line`."""
+
+    def info(self, section: str, /) -> Any: ...
+
+    def config_get(self, name: str, /) -> Any: ...
+
+
+def describe_server(client: Describes) -> Server:
     """Asks the server what it is; settings it will not show (managed services) stay None."""
     info: dict[str, Any] = client.info("everything")
     config: dict[str, Any] = {}
@@ -121,6 +142,7 @@ def describe_server(client: redis.Redis) -> Server:
         fsync=config.get("appendfsync"),
         max_memory=int(info.get("maxmemory", 0)),
         replicas=int(info.get("connected_slaves", 0)),
+        promoted=int(info.get("second_repl_offset", -1)) >= 0,
     )
 
 
@@ -191,25 +213,77 @@ def shown(url: str) -> str:
 
 
 class Line:
-    """One connection for one thread. `server()` is what it is connected to: asked once per connection, before
-    anything else is sent, so a restarted server can never be mistaken for the one before.
+    """One connection of one's own, for one thread at a time. `server()` is what it is connected to: asked once per
+    connection, so that a restarted server is never mistaken for the one before: nothing but `open` connects.
+
+    A script call over it costs half of what it costs through the pool, whose checkout, retries and hooks are for
+    commands of many kinds. After an error that leaves unclear what the next reply would be, it is closed; a process
+    that forks leaves it to its parent.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
-        pool = client.connection_pool
-        kwargs = pool.connection_kwargs
-        own = redis.ConnectionPool(connection_class=pool.connection_class, max_connections=1, **kwargs)
-        self.client = redis.Redis(connection_pool=own, single_connection_client=False)
-        self._pool = own
-        self._known: tuple[int, Server] | None = None
+    def __init__(self, client: redis.Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pool = client.connection_pool
+        self._monotonic = monotonic
+        self._connection: Any = None
+        self._process = 0
+        self._used_s = 0.0
+        self._server: Server | None = None
+
+    def open(self) -> None:
+        """Connects where there is no connection, or the other side has closed it meanwhile."""
+        if self._connection is not None and self._process == os.getpid():
+            if self._monotonic() - self._used_s < IDLE_S or not self._has_ended():
+                return
+            self.close()
+        connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        connection.connect()
+        self._connection, self._process, self._server = connection, os.getpid(), None
 
     def server(self) -> Server:
-        """The run behind this connection; connects if need be. Raises redis-py's errors."""
-        connection = self._pool.get_connection()
+        """The run behind this connection, which must be open. Raises redis-py's errors."""
+        if self._server is None:
+            self._server = describe_server(self)
+        return self._server
+
+    def evalsha(self, digest: str, *words: Any) -> Any:
+        """Raises redis-py's errors; what is inside a reply may be one as well."""
+        return self._ask("EVALSHA", digest, *words)
+
+    def eval(self, text: str, *words: Any) -> Any:
+        return self._ask("EVAL", text, *words)
+
+    def info(self, section: str) -> dict[str, Any]:
+        told: bytes = self._ask("INFO", section)
+        pairs = (line.split(":", 1) for line in told.decode("utf-8", "replace").splitlines() if ":" in line)
+        return {pair[0]: pair[1] for pair in pairs}
+
+    def config_get(self, name: str) -> dict[str, str]:
+        told = self._ask("CONFIG", "GET", name)
+        words = [word for pair in told.items() for word in pair] if isinstance(told, dict) else told
+        return {key.decode(): value.decode() for key, value in zip(words[::2], words[1::2], strict=True)}
+
+    def close(self) -> None:
+        if self._connection is not None and self._process == os.getpid():
+            self._connection.disconnect()
+        self._connection = None
+
+    def _has_ended(self) -> bool:
+        """Whether there is something to be read although nothing was asked: the end, or what belongs to nobody."""
         try:
-            mark = id(getattr(connection, "_sock", None))
-        finally:
-            self._pool.release(connection)
-        if self._known is None or self._known[0] != mark:
-            self._known = (mark, describe_server(self.client))
-        return self._known[1]
+            return bool(self._connection.can_read(timeout=0))
+        except (RedisError, OSError):
+            return True
+
+    def _ask(self, *words: Any) -> Any:
+        if self._connection is None:
+            raise RedisConnectionError("the connection is closed")
+        try:
+            self._connection.send_command(*words)
+            reply = self._connection.read_response()
+        except ResponseError:
+            raise  # read to its end: the next reply is the next command's
+        except BaseException:
+            self.close()
+            raise
+        self._used_s = self._monotonic()
+        return reply

@@ -1,7 +1,7 @@
 """Plumbing of the store: every key name there is, in one table, for Python and for Lua.
 
-Promise: no other module spells a key. `Keys` renders a name for Python; `lua_names` renders the same table as Lua
-functions, so that a script and the code around it cannot disagree. All keys of one installation partition share one
+Promise: no other module spells a key. `Keys` renders a name for Python; `spell_keys` puts the same table into a
+Lua text, so that a script and the code around it cannot disagree. All keys of one installation partition share one
 hash tag (`paceline:{0}:`), which is what lets a script derive keys from the prefix it was given, also on a cluster.
 Scope: names only. What is inside a key is said by the script that writes it.
 """
@@ -24,10 +24,15 @@ NAMES: Final[dict[str, KeyName]] = {
     # -- the installation ------------------------------------------------------------------------------------------
     "meta": KeyName("meta", "hash", "logical clock, server run, suspect state, place counter, fleet size"),
     "conf": KeyName("conf", "hash", "windows of each budget, facts of each account, ages and thresholds in force"),
+    "accounts": KeyName("accounts", "zset", "accounts of the settings in force, all with score 0: in order by name"),
     "confs": KeyName("confs", "zset", "settings digest -> last time a live worker carried it (µs)"),
-    "counts": KeyName("counts", "hash", "accepted, done, dead, cancelled, expired: jobs by how they ended"),
+    "counts": KeyName(
+        "counts", "hash", "accepted, done, dead, cancelled, expired: jobs by how they ended; died, retried: how often"
+    ),
+    "minutes": KeyName("minutes", "list", "time (µs) and counts at the start of each minute, newest first"),
     "workers": KeyName("workers", "zset", "worker -> last heartbeat (µs)"),
     "worker": KeyName("worker:%s", "hash", "one worker process: host, pid, threads, version, started"),
+    "clocks": KeyName("clocks", "hash", "machine -> store's time and its own boot-time clock, seen together (µs)"),
     "bell": KeyName("bell:%s", "list", "urgent, any, or a worker: wake tokens that bell threads block on"),
     # -- jobs -------------------------------------------------------------------------------------------------------
     "job": KeyName("job:%s", "hash", "facts and state of a job"),
@@ -37,9 +42,11 @@ NAMES: Final[dict[str, KeyName]] = {
     "chain": KeyName("chain:%s", "list", "ids of a chain (pages of a list), in order; absent while it has one page"),
     "idempotency": KeyName("key:%s", "string", "job id and payload digest behind a caller's idempotency key"),
     "deadlines": KeyName("deadlines", "zset", "waiting job -> deadline (µs)"),
+    "recent": KeyName("recent", "zset", "the last jobs that were done or cancelled -> about when (µs)"),
     "awaiting": KeyName("awaiting", "zset", "accepted command -> when its result is overdue (µs)"),
     # -- lanes ------------------------------------------------------------------------------------------------------
     "lanes": KeyName("lanes", "set", "every lane that ever held a job: account|operation|budget"),
+    "lanes_of": KeyName("lanes:%s", "set", "account: those of its lanes that ever held a job, as in `lanes`"),
     "queue": KeyName("q:%s:%s", "zset", "lane, priority: job -> place in line"),
     "due": KeyName("due:%s:%s", "zset", "lane, priority: parked job -> time it is due (µs)"),
     "group": KeyName("g:%s:%s", "zset", "budget of an account, priority: lane -> last served, or when it is due (µs)"),
@@ -64,6 +71,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "dead": KeyName("dead", "zset", "dead letter -> time of death (µs)"),
     "dead_by": KeyName("dead:%s:%s", "zset", "the same by account, operation, class or problem"),
     "expired": KeyName("expired", "zset", "expired job -> time (µs)"),
+    "expired_by": KeyName("expired:%s:%s", "zset", "the same by account; gone when the last of them is"),
     "discarded": KeyName("discarded", "zset", "discarded dead letter -> time of the mark (µs)"),
     "problems": KeyName("problems", "zset", "fingerprint -> last seen (µs)"),
     "problem": KeyName("problem:%s", "hash", "dead letters of one cause: api, operation, class, code, count, first"),
@@ -74,6 +82,13 @@ NAMES: Final[dict[str, KeyName]] = {
     "watches": KeyName("watches", "hash", "account|what -> JSON: the advice that stands, and what was usual before it"),
     "outbox": KeyName("outbox", "zset", "alert#generation#opened µs#change -> when to hand it over (µs)"),
     "callers": KeyName("callers", "hash", "id of an HTTP caller's key -> JSON: digest, name, roles, limit, since when"),
+    "pace": KeyName("pace:%s", "hash", "key of an HTTP caller: slice of time -> requests in it; their sum"),
+    "news": KeyName("news", "stream", "evidence and ends as they occur, while somebody follows"),
+    "notes": KeyName("notes:%s", "list", "JSON notes of people on a job or a problem, oldest first"),
+    "views": KeyName("views", "hash", "name of a kept filter -> JSON: page, filter, by whom, since when"),
+    "bulk": KeyName("bulk:%s", "hash", "an operation on many letters: order, plan, place, progress, report"),
+    "bulks": KeyName("bulks", "zset", "operation on many letters -> when it was planned (µs)"),
+    "bulk_open": KeyName("bulk_open", "zset", "one that is being carried out -> when its next step is due (µs)"),
     "audit": KeyName("audit", "list", "JSON of every change a person made, newest first"),
 }
 
@@ -92,15 +107,30 @@ class Keys:
         return self.prefix + NAMES[name].pattern % parts
 
 
-def lua_names(source: str) -> str:
-    """Lua functions `k_<name>(…)` for the key names that `source` uses, rendered from the table above."""
-    used = set(re.findall(r"\bk_(\w+)\(", source))
-    lines = []
-    for name in sorted(used):
-        pieces = NAMES[name].pattern.split("%s")
-        arguments = [f"a{i}" for i in range(1, len(pieces))]
-        body = f"P .. '{pieces[0]}'"
-        for argument, piece in zip(arguments, pieces[1:], strict=True):
-            body += f" .. {argument}" + (f" .. '{piece}'" if piece else "")
-        lines.append(f"local function k_{name}({', '.join(arguments)}) return {body} end")
-    return "\n".join(lines)
+def spell_keys(source: str) -> str:
+    """Lua `source` with each `k_<name>(…)` spelled from the table above: a function for each name would have to be made
+    anew in every call of every script, which costs more than many a decision.
+    """
+    call = re.search(r"\bk_(\w+)\(", source)
+    while call:
+        end, arguments = _arguments(source, call.end())
+        first, *rest = NAMES[call[1]].pattern.split("%s")
+        words = [f"P .. '{first}'"]
+        for argument, piece in zip(arguments, rest, strict=True):
+            words += [f"({argument})", *([f"'{piece}'"] if piece else [])]
+        source = f"{source[: call.start()]}({' .. '.join(words)}){source[end:]}"
+        call = re.search(r"\bk_(\w+)\(", source)
+    return source
+
+
+def _arguments(source: str, start: int) -> tuple[int, list[str]]:
+    """What stands between the parenthesis before `start` and its other half, and where the text goes on."""
+    depth, at, found = 1, start, []
+    for end in range(start, len(source)):
+        depth += {"(": 1, ")": -1}.get(source[end], 0)
+        if depth == 0 or (depth == 1 and source[end] == ","):
+            found.append(source[at:end].strip())
+            at = end + 1
+        if depth == 0:
+            return end + 1, [argument for argument in found if argument]
+    raise ValueError(f"a key's name is not closed: {source[start - 20 : start + 40]!r}")

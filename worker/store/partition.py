@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import redis
 
 from worker.store.keys import Keys
-from worker.store.scripts import Scripts
+from worker.store.scripts import Asked, Scripts
 
 T = TypeVar("T")
 CHUNK = 100
@@ -28,6 +28,15 @@ class Partition:
         self.client = client
         self.key = keys
         self._scripts = scripts or Scripts(client, keys)
+
+    @property
+    def clock_is_replaced(self) -> bool:
+        """In tests alone: the store's time has nothing to do with this machine's."""
+        return self._scripts.clock_us is not None
+
+    def through(self, line: Asked) -> Partition:
+        """The same partition, whose decisions are asked for over this connection."""
+        return Partition(self.client, self.key, self._scripts.over(line))
 
     def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
         """The answers to commands such as `("zcard", key)`, as text. One round trip, no transaction."""

@@ -14,31 +14,36 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from redis import Redis
 from redis.exceptions import NoScriptError
 
-from worker.store.keys import Keys, lua_names
+from worker.store.keys import Keys, spell_keys
 
 FOLDER = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r"^--!include (\w+)$", re.MULTILINE)
+_DECISION = re.compile(r"^--!decision (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _LOCAL = re.compile(r"^local (?:function )?(\w+(?:, *\w+)*)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
-_PREAMBLE = "local P = KEYS[1]\nlocal A = cjson.decode(ARGV[2])\n"
+_PREAMBLE = "local P = KEYS[1]\nlocal ARGV = ARGV\nlocal A = cjson.decode(ARGV[2])\n"
 
 
 @cache
 def compose(name: str, folder: Path = FOLDER) -> str:
     """The whole text of a decision: shebang, key names, what it needs of the parts, the decision itself."""
-    text = (folder / f"{name}.lua").read_text(encoding="utf-8")
-    shebang, _, body = text.partition("\n")
+    shebang, _, body = (folder / f"{name}.lua").read_text(encoding="utf-8").partition("\n")
     parts: list[str] = []
-    _collect(body, parts, set(), folder)
-    body = _COMMENT.sub("", body)
+    seen: set[str] = set()
+    _collect(body, parts, seen, folder)
+    others = []
+    for other in _DECISION.findall(body):
+        _, _, inner = (folder / f"{other}.lua").read_text(encoding="utf-8").partition("\n")
+        _collect(inner, parts, seen, folder)
+        others.append(f"local function decide_{other}()\n{inner}\nend\n")
+    body = _COMMENT.sub("", "".join(others) + body)
     source = _used(_COMMENT.sub("", "\n".join(parts)), body) + body
-    return f"{shebang}\n{_PREAMBLE}{lua_names(source)}\n{source}"
+    return f"{shebang}\n{_PREAMBLE}{spell_keys(source)}"
 
 
 def _used(parts: str, body: str) -> str:
@@ -65,6 +70,14 @@ def _collect(text: str, parts: list[str], seen: set[str], folder: Path) -> None:
             parts.append(source)
 
 
+class Asked(Protocol):
+    """What a call goes over: redis-py's client, or one connection (`connection.Wire`)."""
+
+    def evalsha(self, digest: str, numkeys: int, *words: Any) -> Any: ...
+
+    def eval(self, text: str, numkeys: int, *words: Any) -> Any: ...
+
+
 class Scripts:
     """The decisions, bound to one client and one partition.
 
@@ -73,7 +86,7 @@ class Scripts:
     """
 
     def __init__(
-        self, client: Redis, keys: Keys, clock_us: Callable[[], int] | None = None, folder: Path = FOLDER
+        self, client: Asked, keys: Keys, clock_us: Callable[[], int] | None = None, folder: Path = FOLDER
     ) -> None:
         self._client = client
         self._keys = keys
@@ -81,7 +94,7 @@ class Scripts:
         self.clock_us = clock_us
         self._known: dict[str, tuple[str, str]] = {}  # name -> digest and text
 
-    def over(self, client: Redis) -> Scripts:
+    def over(self, client: Asked) -> Scripts:
         """The same decisions, over another connection."""
         return Scripts(client, self._keys, self.clock_us, self._folder)
 

@@ -94,7 +94,7 @@ def _report(error: Exception, way: Way) -> None:
 async def _no_way(request: Request, error: Exception) -> Response:
     """An address or a method that does not exist."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         detail = f"expected the method {allowed or 'of another address'}, got {request.method[:20]!r}; use that."
         return Trouble("method-not-allowed", detail, headers={"Allow": allowed}).response()
     return Trouble("not-found", "expected an address of this service, got another; /openapi.json lists all.").response()

@@ -1,4 +1,4 @@
-"""Accept, over HTTP: who asks: keys, their roles and how often they may ask.
+"""Accept, over HTTP: who asks: keys, their roles and their limits.
 
 Promise: a key has 256 random bits and is shown once; only its SHA-256 is kept, in settings or in the store, and
 compared in constant time. A key that is revoked is refused by every process within `FRESH_S`. While the store is away,
@@ -14,39 +14,20 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 
 from settings.intake import ROLES, IntakeKey
+from worker.accept.intake.pace import Pace
 from worker.errors import NotFound
 from worker.store.partition import Partition
 
 FRESH_S = 2.0
 MARK = "pace_"
 """So that a key is known for one wherever it turns up."""
-
-
-class Pace:
-    """At most `per_minute` requests in a minute, in bursts too; of this process alone."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_s = per_minute / 60
-        self._most = float(per_minute)
-        self._left = self._most
-        self._at = time.monotonic()
-
-    def take(self) -> float:
-        """Takes one; else the seconds until there is one again."""
-        now = time.monotonic()
-        self._left = min(self._most, self._left + (now - self._at) * self._per_s)
-        self._at = now
-        if self._left < 1:
-            return (1 - self._left) / self._per_s
-        self._left -= 1
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +80,22 @@ class KeyRing:
     """The keys that the store keeps."""
 
     def __init__(self, partition: Partition) -> None:
-        self._partition = partition
+        self.partition = partition
 
     def create(self, name: str, roles: Iterable[str], per_minute: int | None, by: str) -> tuple[CallerKey, str]:
         """Makes and keeps a key; what is kept of it, and the key itself."""
         key, digest = new_key()
         made = CallerKey(secrets.token_hex(4), name, digest, tuple(roles), per_minute, _now(), by)
         record = {"sha256": digest, "name": name, "roles": list(made.roles), "per_minute": per_minute}
-        self._partition.one(
-            "hset", self._partition.key("callers"), made.id, json.dumps(record | {"created": made.created, "by": by})
+        self.partition.one(
+            "hset", self.partition.key("callers"), made.id, json.dumps(record | {"created": made.created, "by": by})
         )
-        self._partition.audit("key created", by, "", id=made.id, name=name, roles=list(made.roles))
+        self.partition.audit("key created", by, "", id=made.id, name=name, roles=list(made.roles))
         return made, key
 
     def all(self) -> list[CallerKey]:
         """By name, then by age."""
-        found = self._partition.one("hgetall", self._partition.key("callers"))
+        found = self.partition.one("hgetall", self.partition.key("callers"))
         keys = [made for one, text in found.items() if (made := _read(one, text)) is not None]
         return sorted(keys, key=lambda key: (key.name, key.created))
 
@@ -123,9 +104,9 @@ class KeyRing:
         gone = [key for key in self.all() if word in (key.id, key.name)]
         if not gone:
             raise NotFound(f"no key {word[:40]!r} is in the store; `keys list` shows them all.")
-        self._partition.one("hdel", self._partition.key("callers"), *(key.id for key in gone))
+        self.partition.one("hdel", self.partition.key("callers"), *(key.id for key in gone))
         for key in gone:
-            self._partition.audit("key revoked", by, reason, id=key.id, name=key.name)
+            self.partition.audit("key revoked", by, reason, id=key.id, name=key.name)
         return gone
 
 
@@ -137,7 +118,6 @@ class Callers:
     ring: KeyRing
     _known: tuple[tuple[str, Caller], ...] | None = None
     _read_at: float = 0.0
-    _paces: dict[str, Pace] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:
@@ -186,10 +166,7 @@ class Callers:
         return found
 
     def _pace(self, digest: str, per_minute: int | None) -> Pace | None:
-        if per_minute is None:
-            return None
-        name = f"{digest}/{per_minute}"
-        return self._paces.setdefault(name, Pace(per_minute))
+        return None if per_minute is None else Pace(self.ring.partition, digest, per_minute)
 
 
 def _now() -> str:

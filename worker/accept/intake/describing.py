@@ -7,18 +7,32 @@ calls every address as the document says. Scope: description. The door for resul
 from __future__ import annotations
 
 from worker import VERSION
+from worker.accept.envelope import PRIORITIES
 from worker.accept.intake.bodies import LINES
+from worker.accept.intake.describing_operations import SHAPES, operation_paths
 from worker.accept.intake.filtering import CURSOR, LONGEST, MOST, USUAL
-from worker.accept.intake.listing import LANES, LETTERS, PILES, PROBLEMS
+from worker.accept.intake.listing import JOBS, LANES, LETTERS, PAGED, PILES, PROBLEMS
 from worker.accept.intake.schemas import COUNT, TEXT, Schema, components, ref
-from worker.accept.intake.trouble import KINDS, PROBLEM
-from worker.accept.operation import operations
+from worker.accept.intake.schemas import answer as _json
+from worker.accept.intake.schemas import troubles as _troubles
+from worker.accept.intake.telling import CALLBACKS, SCHEMAS
+from worker.accept.intake.trouble import KINDS
+from worker.accept.job_search import LISTED
+from worker.accept.operation import askable
 
 MOMENT: Schema = {
     "anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}[smhd]$"}, {"type": "string", "format": "date-time"}]
 }
 SWITCH: Schema = {"type": "string", "enum": ["false", "true"], "default": "false"}
 FILTERS: dict[str, tuple[str, Schema]] = {
+    "id": ("Only the job of this id.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "key": ("Only what was asked for with this idempotency key.", {"type": "string", "minLength": 1, "maxLength": 255}),
+    "state": (
+        "Only those in this state; without one, what runs, awaits its result, and waits. Of the done and the "
+        "cancelled only the last ones are listed.",
+        {"type": "string", "enum": list(LISTED)},
+    ),
+    "priority": ("Only of this priority.", {"type": "string", "enum": list(PRIORITIES)}),
     "account": ("Only of this account.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
     "operation": ("Only of this operation.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
     "class": ("Only of this error class.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
@@ -33,6 +47,13 @@ FILTERS: dict[str, tuple[str, Schema]] = {
     "wait": ("Seconds to wait for the end, up to a bound of the settings.", {"type": "number", "minimum": 0}),
     "evidence": ("Also parameters and evidence, masked; needs the role view.", SWITCH),
 }
+JOB_CURSOR: Schema = {
+    "name": "cursor", "in": "query", "description": FILTERS["cursor"][0],
+    "schema": {
+        "type": "string",
+        "pattern": f"^-?[0-9]{{1,17}}~({'|'.join(LISTED)})/[ -~]{{0,120}}/[ -.0-~]{{1,60}}$",
+    },
+}  # fmt: skip
 NONE_NEEDED: list[Schema] = []
 JSON = "application/json"
 
@@ -51,9 +72,9 @@ def document(require_key: str = "unrepeatable") -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "paths": _paths(require_key),
+        "paths": _tagged(_paths(require_key)),
         "components": {
-            "schemas": components(operations.values()),
+            "schemas": components(askable()) | SCHEMAS | SHAPES,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "Made by `python -m worker keys create`."}
             },
@@ -61,10 +82,29 @@ def document(require_key: str = "unrepeatable") -> Schema:
     }
 
 
+def _tagged(paths: Schema) -> Schema:
+    """Each operation with the first word of its address as its tag: clients are made in groups by it."""
+    for path, item in paths.items():
+        word = path.removeprefix("/v1/").partition("/")[0] if path.startswith("/v1/") else "process"
+        for method in item:
+            if method != "parameters":
+                item[method]["tags"] = [word]
+    return paths
+
+
 def _paths(require_key: str) -> Schema:
-    health = {"200": _json("It is well.", ref("health"))}
+    return _of_jobs(require_key) | _of_lists() | _of_the_process()
+
+
+def _of_jobs(require_key: str) -> Schema:
     return {
-        "/v1/jobs": {"post": _post(require_key)},
+        "/v1/jobs": {
+            "get": _read(
+                "listed_job_page", "Jobs. A page with few or no items may have a `next`: it goes on.", "list_jobs",
+                JOBS[:-1], None, [JOB_CURSOR],
+            ),
+            "post": _post(require_key),
+        },
         "/v1/jobs/{job_id}": {
             "parameters": [_place("job_id", "As it was given when the job was accepted.")],
             "get": _read(
@@ -79,11 +119,25 @@ def _paths(require_key: str) -> Schema:
             "post": _cancel("cancel_job"),
         },
         "/v1/undelivered": {"post": _report()},
-        "/v1/operations": {"get": _read("operation_page", "What can be asked for, with schemas.", "list_operations")},
-        "/v1/operations/{name}": {
+    }  # fmt: skip
+
+
+def _of_lists() -> Schema:
+    return {
+        "/v1/catalogue": {"get": _read("operation_page", "What can be asked for, with schemas.", "list_catalogue")},
+        "/v1/catalogue/{name}": {
             "parameters": [_place("name", "Such as hub.start_session.")],
-            "get": _read("operation", "One operation.", "read_operation", (), _troubles(404)),
+            "get": _read("operation", "One call.", "read_catalogue", (), _troubles(404)),
         },
+        **operation_paths(
+            _read("bulk_page", "Operations on many letters, last planned first.", "list_operations", PAGED),
+            _read(
+                "bulk", "One, with its plan, progress and report.", "read_operation", (),
+                {"304": _tag("It has not changed."), **_troubles(404)},
+                [_header("If-None-Match", "The tag that the caller has.", TEXT)],
+                {"ETag": {"schema": TEXT}},
+            ),
+        ),
         "/v1/lanes": {"get": _read("lane_page", "Lanes and their budgets.", "list_lanes", LANES)},
         "/v1/problems": {
             "get": _read("problem_group_page", "Dead letters by cause.", "list_problems", PROBLEMS)
@@ -93,6 +147,12 @@ def _paths(require_key: str) -> Schema:
             "parameters": [_place("name", "The last part of a problem's type.", {"enum": list(KINDS)})],
             "get": _read("error_kind", "What a type of problem means.", "read_error", (), _troubles(404)),
         },
+    }  # fmt: skip
+
+
+def _of_the_process() -> Schema:
+    health = {"200": _json("It is well.", ref("health"))}
+    return {
         "/healthz": {"get": _open("This process answers.", "healthz", health)},
         "/readyz": {
             "get": _open(
@@ -157,6 +217,7 @@ def _post(require_key: str) -> Schema:
             },
             **_troubles(400, 401, 403, 413, 415, 422, 429, 503),
         },
+        "callbacks": CALLBACKS,
     }
 
 
@@ -217,18 +278,5 @@ def _place(name: str, words: str, schema: Schema | None = None) -> Schema:
     return {"name": name, "in": "path", "required": True, "description": words, "schema": shape}
 
 
-def _json(words: str, schema: Schema) -> Schema:
-    return {"description": words, "content": {JSON: {"schema": schema}}}
-
-
 def _tag(words: str) -> Schema:
     return {"description": words, "headers": {"ETag": {"schema": TEXT}}}
-
-
-def _troubles(*statuses: int) -> Schema:
-    """The kinds of problem with these statuses."""
-    found: Schema = {}
-    for status in statuses:
-        titles = [f"{name}: {kind.title}." for name, kind in KINDS.items() if kind.status == status]
-        found[str(status)] = {"description": " ".join(titles), "content": {PROBLEM: {"schema": ref("error")}}}
-    return found

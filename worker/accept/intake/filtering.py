@@ -1,8 +1,8 @@
 """Accept, over HTTP: the one grammar of all lists: filters in the query, a limit, and a cursor to the next page.
 
-Promise: the same name means the same thing in every list (`account`, `operation`, `class`, `problem`, `since`, `until`,
-`limit`, `cursor`); what a list does not know is refused by name, never ignored. A cursor is a place, not a promise:
-what comes or goes meanwhile upsets nothing. Scope: reading the query, writing the next address.
+Promise: the same name means the same thing in every list (`account`, `operation`, `state`, `class`, `problem`, `since`,
+`until`, `limit`, `cursor`); what a list does not know is refused by name, never ignored. A cursor is a place, not a
+promise: what comes or goes meanwhile upsets nothing. Scope: reading the query, writing the next address.
 """
 
 from __future__ import annotations
@@ -41,14 +41,19 @@ def known_names(request: Request, names: Collection[str]) -> None:
             raise Trouble("malformed", f"expected ?{name}= once, got it {given.count(name)} times; leave one.")
 
 
-def text(request: Request, name: str) -> str | None:
+def text(request: Request, name: str, most: int = LONGEST) -> str | None:
     """A filter's value."""
     value = request.query_params.get(name)
     if value is None:
         return None
-    if not 1 <= len(value) <= LONGEST:
-        raise Trouble("malformed", f"expected ?{name}= to be 1 to {LONGEST} characters, got {len(value)}; correct it.")
+    if not 1 <= len(value) <= most:
+        raise Trouble("malformed", f"expected ?{name}= to be 1 to {most} characters, got {len(value)}; correct it.")
     return value
+
+
+def one_of(request: Request, name: str, values: Sequence[str]) -> str | None:
+    """One of some words; None where none is given."""
+    return choice(request, name, values) if name in request.query_params else None
 
 
 def choice(request: Request, name: str, values: Sequence[str]) -> str:
@@ -75,8 +80,11 @@ def limit(request: Request) -> int:
 def moment_us(request: Request, name: str) -> int | None:
     """A time (µs): `2h` is two hours ago, else RFC 3339 such as 2026-01-31T09:00:00Z."""
     value = request.query_params.get(name)
-    if value is None:
-        return None
+    return None if value is None else moment_from(f"?{name}=", value)
+
+
+def moment_from(name: str, value: str) -> int:
+    """The time (µs) behind a word."""
     if span := _SPAN.fullmatch(value):
         return int((time.time() - int(span[1]) * UNITS[span[2]]) * 1e6)
     try:
@@ -86,7 +94,7 @@ def moment_us(request: Request, name: str) -> int | None:
     except (ValueError, OverflowError):
         raise Trouble(
             "malformed",
-            f"expected ?{name}= to be a length such as 30s, 5m, 2h, 1d or a time such as 2026-01-31T09:00:00Z, "
+            f"expected {name} to be a length such as 30s, 5m, 2h, 1d or a time such as 2026-01-31T09:00:00Z, "
             f"got {value[:40]!r}; correct it.",
         ) from None
     return since // timedelta(microseconds=1)

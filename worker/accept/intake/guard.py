@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.accept.intake.callers import THIS_MACHINE, Caller, Callers
+from worker.accept.intake.pace import Standing, too_many
 from worker.accept.intake.trouble import Trouble
 
 OPEN = ("/healthz", "/readyz")
@@ -44,12 +45,13 @@ class Guard:
         path = scope["path"]
         try:
             scope["caller"] = None if path.startswith(DOOR) else await self._admit(scope)
+            standing = await self._paced(scope["caller"])
         except Trouble as trouble:
             if path not in OPEN:
                 await trouble.response()(scope, receive, send)
                 return
-            scope["caller"] = None
-        await self._app(scope, receive, send)
+            scope["caller"], standing = None, None
+        await self._app(scope, receive, _telling(send, standing))
 
     async def _admit(self, scope: Scope) -> Caller:
         """The caller, if there is one. Raises `Trouble`."""
@@ -64,11 +66,16 @@ class Guard:
                 "the store does not answer, so nobody's key can be checked; try again later.",
                 headers={"Retry-After": "5"},
             )
-        caller = self._local(scope) if callers.none else self._bearer(scope["headers"])
-        wait_s = caller.pace.take() if caller.pace else 0.0
-        if wait_s > 0:
-            raise too_many(wait_s)
-        return caller
+        return self._local(scope) if callers.none else self._bearer(scope["headers"])
+
+    async def _paced(self, caller: Caller | None) -> Standing | None:
+        """How much this caller has left, where that is limited. Raises `Trouble`."""
+        if caller is None or caller.pace is None:
+            return None
+        standing = await run_in_threadpool(caller.pace.take)
+        if not standing.granted:
+            raise too_many(standing)
+        return standing
 
     def _bearer(self, headers: Headers) -> Caller:
         """The owner of the key in the one Authorization header."""
@@ -102,20 +109,33 @@ class Guard:
                 if forwarded
                 else "expected a caller on this machine, since no key exists yet, got another site's page; make a key.",
             )
+        if _from_another_page(given):
+            raise Trouble("outside", "expected a caller on this machine, since no key exists yet, got a request that "
+                          "names another page as its origin; make a key and send it.")  # fmt: skip
         if not _names_this_machine(given.get(b"host", b"").decode("latin-1")):
             raise Trouble("outside", "expected localhost or a loopback address as Host, since no key exists yet, got "
                           "another name; make a key with `python -m worker keys create` and send it.")  # fmt: skip
         return THIS_MACHINE
 
 
-def too_many(wait_s: float) -> Trouble:
-    """This key has asked too often."""
-    seconds = max(1, math.ceil(wait_s))
-    return Trouble(
-        "too-many-requests",
-        f"expected fewer requests with this key, got one too many; wait {seconds} s.",
-        headers={"Retry-After": str(seconds)},
-    )
+def _telling(send: Send, standing: Standing | None) -> Send:
+    """What every answer says: that it is what it says it is; and to a caller with a limit, what is left of it."""
+    more = {"X-Content-Type-Options": "nosniff", **({} if standing is None else standing.headers)}
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in more.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers
+
+
+def _from_another_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Browsers that say nothing of the site of a request still say its origin, where it changes something."""
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] != headers.get(b"host", b"")
 
 
 def _is_this_machine(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Accept, over HTTP: lists of lanes, problems, dead letters and operations.
+"""Accept, over HTTP: lists of jobs, lanes, problems, dead letters and operations.
 
 Promise: every list is read in pages with the same filters and cursor (`filtering.py`); a page costs what it shows.
 Scope: reading; what can be done about a dead letter is done by `python -m worker dlq`.
@@ -11,27 +11,60 @@ from typing import Any
 
 from starlette.requests import Request
 
-from worker.accept.intake.filtering import choice, cursor, known_names, limit, moment_us, page, switch, text
+from worker.accept.envelope import PRIORITIES
+from worker.accept.intake.filtering import choice, cursor, known_names, limit, moment_us, one_of, page, switch, text
 from worker.accept.intake.parts import Parts
-from worker.accept.intake.representing import listed, utc
+from worker.accept.intake.representing import listed, summed_up, utc
 from worker.accept.intake.trouble import Trouble
+from worker.accept.intake.wanting import LONGEST_KEY
+from worker.accept.job_search import LISTED, Place, Sought, owners_of
 from worker.accept.jobs import Job
-from worker.accept.operation import operations
+from worker.accept.operation import askable, operations
+from worker.errors import Refused
 from worker.fail.dead_letter import Filter, Which
 from worker.fail.problem import Problem
 from worker.limiter.lanes import Lane
 
 PAGED = ("limit", "cursor")
 PILES: tuple[Which, ...] = ("dead", "discarded", "expired")
+JOBS = ("id", "key", "account", "operation", "state", "priority", *PAGED)
 LANES = ("account", "operation", "busy", *PAGED)
 PROBLEMS = ("operation", "class", "since", "resolved", *PAGED)
 LETTERS = ("account", "operation", "class", "problem", "pile", "since", "until", *PAGED)
 
 
+def list_jobs(parts: Parts, request: Request) -> Any:
+    """Jobs: what runs and waits, those of one state, or the one of an id or an idempotency key."""
+    known_names(request, JOBS)
+    state = one_of(request, "state", LISTED)
+    wanted = Sought(
+        states=(state,) if state else (),
+        account=text(request, "account"),
+        operation=text(request, "operation"),
+        priority=one_of(request, "priority", tuple(PRIORITIES)),
+        id=text(request, "id"),
+        key=text(request, "key", LONGEST_KEY),
+    )
+    after, most = cursor(request), limit(request)
+    if wanted.id is not None or wanted.key is not None:
+        owners = owners_of(parts.accounts, parts.callers.names)
+        return page(request, [summed_up(job) for job in parts.search.named(wanted, owners)], None)
+    found = parts.search.page(wanted, _job_place(after), most)
+    place = None if found.more is None else (found.more.score, str(found.more))
+    return page(request, [summed_up(job) for job in found.jobs], place)
+
+
+def _job_place(after: tuple[int, str] | None) -> Place | None:
+    try:
+        return None if after is None else Place.read(*after)
+    except Refused:
+        raise Trouble("malformed", "expected ?cursor= as a page's `next` gave it, got another; begin anew.") from None
+
+
 def list_operations(_: Parts, request: Request) -> Any:
     """The catalogue, with schemas. It is as long as it is: one page."""
     known_names(request, ())
-    return {"items": [row.describe() | {"schema": row.json_schema()} for row in operations.values()], "next": None}
+    return {"items": [row.describe() | {"schema": row.json_schema()} for row in askable()], "next": None}
 
 
 def read_operation(_: Parts, request: Request) -> Any:
@@ -39,7 +72,7 @@ def read_operation(_: Parts, request: Request) -> Any:
     known_names(request, ())
     name = str(request.path_params["name"])
     if name not in operations:
-        raise Trouble("not-found", f"expected an operation, got {name[:80]!r}; /v1/operations lists them.")
+        raise Trouble("not-found", f"expected an operation, got {name[:80]!r}; /v1/catalogue lists them.")
     return operations[name].describe() | {"schema": operations[name].json_schema()}
 
 
@@ -74,14 +107,14 @@ def list_letters(parts: Parts, request: Request) -> Any:
     known_names(request, LETTERS)
     after, most, since_us = cursor(request), limit(request), moment_us(request, "since")
     pile = next(one for one in PILES if one == choice(request, "pile", PILES))
-    until_us = after[0] if after else moment_us(request, "until")
+    until_us = moment_us(request, "until")  # looked at also where the cursor, which lies before it, takes its place
     wanted = Filter(
         account=text(request, "account"),
         operation=text(request, "operation"),
         error_class=text(request, "class"),
         problem=text(request, "problem"),
         since_us=since_us,
-        until_us=until_us,
+        until_us=after[0] if after else until_us,
         which=pile,
     )
     shown, more = _first(_after(parts, wanted, after), most)

@@ -66,10 +66,13 @@ class Client:
         key: str | None = None,
         priority: str | None = None,
         deadline_s: float | None = None,
+        callback_url: str | None = None,
     ) -> str:
-        """Asks for a call; the id of its job. Give a `key` of your own when you may ask for the same thing again."""
+        """Asks for a call; the id of its job. Give a `key` of your own when you may ask for the same thing again; at
+        `callback_url` you are told how it ended.
+        """
         call = {"operation": operation, "account": account, "params": dict(params or {}), "body": body}
-        more = {"priority": priority, "deadline_s": deadline_s}
+        more = {"priority": priority, "deadline_s": deadline_s, "callback_url": callback_url}
         text = json.dumps(call | {name: value for name, value in more.items() if value is not None}).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{_quoted(key or uuid.uuid4().hex)}"'}
         return str(json.loads(self._ask("POST", "/v1/jobs", text, headers))["id"])

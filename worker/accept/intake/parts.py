@@ -11,7 +11,9 @@ from worker.accept.intake.callers import Callers, KeyRing
 from worker.accept.intake.command_results import CommandResults
 from worker.accept.intake.gathering import Gathering
 from worker.accept.intake.watching import Watching
+from worker.accept.job_search import JobSearch
 from worker.accept.jobs import Jobs
+from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
 from worker.fail.overriding import table_of
 from worker.fail.problem import Problems
@@ -34,10 +36,12 @@ class Parts:
         self.enqueuer = enqueuer
         self.gathering = Gathering(enqueuer, partition, settings.intake.max_waiting)
         self.jobs = Jobs(partition, redactor)
+        self.search = JobSearch(partition)
         self.limiter = Limiter(partition)
         self.holds = Holds(partition)
         self.lanes = Lanes(partition, self.limiter, self.holds)
         self.letters = DeadLetters(partition)
+        self.bulk = BulkActions(partition, self.limiter, settings.fail.dead_ttl_s)
         self.problems = Problems(partition)
         self.callers = Callers(settings.intake.keys, KeyRing(partition))
         self.watching = Watching(partition)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
@@ -22,7 +24,7 @@ from worker.accept.envelope import TRACE, trace_from
 from worker.accept.intake.bodies import CLOSE, JSON, LINES, as_object, lines, media_type, whole
 from worker.accept.intake.callers import Caller
 from worker.accept.intake.gathering import Placed
-from worker.accept.intake.guard import too_many
+from worker.accept.intake.pace import Standing, too_many
 from worker.accept.intake.parts import Parts
 from worker.accept.intake.representing import WHERE, utc
 from worker.accept.intake.trouble import Trouble, trouble_of
@@ -31,6 +33,17 @@ from worker.errors import Conflict
 from worker.limiter.foresight import seconds_to_look
 
 PORTION_BYTES = 1_048_576
+Line = tuple[int, bytes | Trouble]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What all lines of a request share; and what is left to its caller, where that is limited."""
+
+    caller: Caller
+    key: str | None
+    trace: str | None
+    standing: Standing | None = None
 
 
 class Posting:
@@ -71,39 +84,51 @@ class Posting:
         return Response(json.dumps(_accepted(placed, prepared)).encode(), 202, headers, JSON[0])
 
     async def _many(self, request: Request, caller: Caller, kind: str) -> Response:
-        key, trace = key_from(request), trace_from(request.headers.get(TRACE))
+        """Lines are looked at when they are stored: until then they are bytes, and cost their caller nothing."""
+        batch = Batch(caller, key_from(request), trace_from(request.headers.get(TRACE)))
         answers: list[bytes] = []
-        portion: list[tuple[int, Prepared | Trouble]] = []
+        portion: list[Line] = []
         size = 0
         headers = {"Cache-Control": "no-store"}
         try:
             async for number, line in lines(request, self._intake.max_body_bytes):
                 if number > self._intake.max_lines:
-                    answers += await self._stored(portion)
+                    answers += await self._answers(portion, batch)
                     portion = [(number, self._too_many_lines())]
                     headers |= CLOSE
                     break
-                portion.append((number, self._line(number, line, key, caller, trace)))
+                portion.append((number, line))
                 size += len(line) if isinstance(line, bytes) else 0
                 if len(portion) >= BATCH or size >= PORTION_BYTES:
-                    answers += await self._stored(portion)
+                    answers += await self._answers(portion, batch)
                     portion, size = [], 0
         except ClientDisconnect:
             raise Trouble("malformed", "expected the whole body, got a part of it; send it again.") from None
-        answers += await self._stored(portion)
+        answers += await self._answers(portion, batch)
+        if batch.standing is not None:
+            headers |= batch.standing.headers
         return StreamingResponse(_flow(answers), 200, headers, kind)
 
-    def _line(
-        self, number: int, line: bytes | Trouble, key: str | None, caller: Caller, trace: str | None
-    ) -> Prepared | Trouble:
+    async def _answers(self, portion: list[Line], batch: Batch) -> list[bytes]:
+        """What became of some lines. The first of a batch was counted when its request came in."""
+        granted = len(portion)
+        pace = batch.caller.pace
+        if pace is not None and granted:
+            free = 1 if portion[0][0] == 1 else 0
+            batch.standing = await run_in_threadpool(pace.take, granted - free)
+            granted = batch.standing.granted + free
+        prepared = [self._line(number, line, batch) for number, line in portion[:granted]]
+        refused = [too_many(batch.standing) for _ in portion[granted:] if batch.standing is not None]
+        numbers = [number for number, _ in portion]
+        return await self._stored(list(zip(numbers, [*prepared, *refused], strict=True)))
+
+    def _line(self, number: int, line: bytes | Trouble, batch: Batch) -> Prepared | Trouble:
         """The call of one line; or what is wrong with it."""
         if isinstance(line, Trouble):
             return line
-        wait_s = caller.pace.take() if caller.pace and number > 1 else 0.0
-        if wait_s > 0:
-            return too_many(wait_s)
+        key = None if batch.key is None else f"{batch.key}:{number}"[-255:]
         try:
-            return self._prepare(line, None if key is None else f"{key}:{number}"[-255:], caller, trace, own_first=True)
+            return self._prepare(line, key, batch.caller, batch.trace, own_first=True)
         except Exception as error:
             if (trouble := trouble_of(error)) is None:
                 raise

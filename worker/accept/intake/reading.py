@@ -23,7 +23,7 @@ from worker.accept.intake.representing import seen
 from worker.accept.intake.trouble import Trouble
 from worker.accept.jobs import Chain
 
-JOB_ID = re.compile(r"[a-z0-9-]{1,60}(?:\.p[0-9]{1,9})?")
+JOB_ID = re.compile(r"[a-z0-9-]{1,60}(?:\.p[0-9]{1,9})?(?:\.c[0-9]{1,9})?")
 NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?")
 LOOK_AGAIN_S = 2
 ENDED = ("done", "dead", "cancelled", "expired")

@@ -42,6 +42,7 @@ def seen(parts: Parts, chain: Chain, *, masked: bool, evidence: bool = False) ->
     whole |= {
         "pages": len(chain.jobs) + chain.gone,
         "pages_done": chain.done,
+        "callbacks": chain.callbacks,
         "waiting": _waiting(parts, job),
         "result": result,
         "command_result": parts.jobs.heard(job, masked=masked),
@@ -82,6 +83,15 @@ def _problem(parts: Parts, job: Job) -> dict[str, Any] | None:
     if job.state in ("dead", "expired"):
         said |= asdict(advise(job, parts.jobs.evidence(job)))
     return said
+
+
+def summed_up(job: Job) -> dict[str, Any]:
+    """A job as one of many, whatever its state."""
+    return listed(job) | {
+        "class": job.error_class or None,
+        "deadline": utc(job.deadline_us),
+        "due": utc(job.due_us) if job.state == "waiting" else None,
+    }
 
 
 def listed(job: Job) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from worker.accept.intake import listing
 from worker.accept.intake.callers import Caller
 from worker.accept.intake.health import alive, ready
 from worker.accept.intake.metrics import metrics
+from worker.accept.intake.operating import Operating
 from worker.accept.intake.parts import Parts
 from worker.accept.intake.posting import Posting
 from worker.accept.intake.reading import Reading
@@ -29,6 +30,7 @@ ASK = ("enqueue",)
 LOOK = ("view", "operate")
 ASK_OR_LOOK = ("enqueue", "view", "operate")
 ASK_OR_ACT = ("enqueue", "operate")
+ACT = ("operate",)
 Answer = Callable[[Request, Caller], Awaitable[Response]]
 
 
@@ -44,7 +46,7 @@ class Way:
 
 def ways(parts: Parts, document: Callable[[], dict[str, Any]]) -> list[Way]:
     """All of them."""
-    posting, reading, reporting = Posting(parts), Reading(parts), Reporting(parts)
+    posting, reading, reporting, operating = Posting(parts), Reading(parts), Reporting(parts), Operating(parts)
 
     def shown(read: Callable[[Parts, Request], Any]) -> Answer:
         async def answer(request: Request, _: Caller) -> Response:
@@ -67,12 +69,18 @@ def ways(parts: Parts, document: Callable[[], dict[str, Any]]) -> list[Way]:
         Way("GET", "/metrics", LOOK, numbers),
         Way("GET", "/openapi.json", ASK_OR_LOOK, shown(lambda _, __: document())),
         Way("GET", "/v1/errors/{name}", ASK_OR_LOOK, shown(lambda _, asked: described(asked.path_params["name"]))),
+        Way("GET", "/v1/jobs", LOOK, shown(listing.list_jobs)),
         Way("POST", "/v1/jobs", ASK, posting.post),
         Way("GET", "/v1/jobs/{job_id}", ASK_OR_LOOK, reading.get),
         Way("POST", "/v1/jobs/{job_id}/cancel", ASK_OR_ACT, reading.cancel),
         Way("POST", "/v1/undelivered", ASK_OR_ACT, reporting.post),
-        Way("GET", "/v1/operations", ASK_OR_LOOK, shown(listing.list_operations)),
-        Way("GET", "/v1/operations/{name}", ASK_OR_LOOK, shown(listing.read_operation)),
+        Way("GET", "/v1/catalogue", ASK_OR_LOOK, shown(listing.list_operations)),
+        Way("GET", "/v1/catalogue/{name}", ASK_OR_LOOK, shown(listing.read_operation)),
+        Way("GET", "/v1/operations", LOOK, shown(operating.list)),
+        Way("POST", "/v1/operations", ACT, operating.post),
+        Way("GET", "/v1/operations/{operation_id}", LOOK, operating.get),
+        Way("POST", "/v1/operations/{operation_id}/confirm", ACT, operating.confirm),
+        Way("POST", "/v1/operations/{operation_id}/cancel", ACT, operating.cancel),
         Way("GET", "/v1/lanes", LOOK, shown(listing.list_lanes)),
         Way("GET", "/v1/problems", LOOK, shown(listing.list_problems)),
         Way("GET", "/v1/dead-letters", LOOK, shown(listing.list_letters)),

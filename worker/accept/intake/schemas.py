@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from worker.accept.envelope import PRIORITIES
-from worker.accept.intake.trouble import KINDS, WHERE
+from worker.accept.intake.trouble import KINDS, PROBLEM, WHERE
 from worker.accept.operation import Operation
 from worker.fail.undelivered import LONGEST_ID, LONGEST_NOTE, OWED
 
@@ -41,6 +41,20 @@ def record(required: Schema, words: str = "", **more: Any) -> Schema:
     """An object all of whose named members are always there."""
     made: Schema = {"type": "object", "required": list(required), "properties": required}
     return made | ({"description": words} if words else {}) | more
+
+
+def answer(words: str, schema: Schema) -> Schema:
+    """A good answer, as JSON."""
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
+
+
+def troubles(*statuses: int) -> Schema:
+    """The kinds of problem with these statuses."""
+    found: Schema = {}
+    for status in statuses:
+        titles = [f"{name}: {kind.title}." for name, kind in KINDS.items() if kind.status == status]
+        found[str(status)] = {"description": " ".join(titles), "content": {PROBLEM: {"schema": ref("error")}}}
+    return found
 
 
 def components(operations: Iterable[Operation]) -> Schema:
@@ -77,7 +91,7 @@ def _call(row: Operation, models: dict[type[BaseModel], Schema]) -> Schema:
     else:
         members["body"] = {"type": "null"}
     members |= {
-        "priority": {"enum": [*PRIORITIES, None], "description": f"Instead of {row.priority}."},
+        "priority": {**maybe(ref("priority")), "description": f"Instead of {row.priority}."},
         "key": {
             "type": ["string", "null"], "minLength": 1, "maxLength": 255,
             "description": "The idempotency key, for callers that cannot set the header; for lines of a batch.",
@@ -86,6 +100,7 @@ def _call(row: Operation, models: dict[type[BaseModel], Schema]) -> Schema:
             "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST_DEADLINE_S,
             "description": f"Not sent later than so many seconds after it was accepted, instead of {row.deadline_s:g}.",
         },
+        "callback_url": ref("callback_url"),
     }  # fmt: skip
     params, body = row.example
     example = {"operation": row.name, "account": _account(row), "params": params}
@@ -112,6 +127,11 @@ def page_of(name: str) -> Schema:
     )
 
 
+NAMED: Schema = {
+    "priority": {"type": "string", "enum": list(PRIORITIES)},
+    "state": {"type": "string", "enum": list(STATES)},
+}
+"""What several shapes share has a name, so that a client made from the document has one type for it."""
 WAITING = record(
     {
         "place": maybe(COUNT),
@@ -122,7 +142,7 @@ WAITING = record(
     "Its place in line, and what it waits for.",
 )
 CALLED: Schema = {
-    "operation": TEXT, "account": TEXT, "api": TEXT, "budget": TEXT, "priority": {"enum": list(PRIORITIES)},
+    "operation": TEXT, "account": TEXT, "api": TEXT, "budget": TEXT, "priority": ref("priority"),
     "repeatable": FLAG, "discarded": FLAG,
 }  # fmt: skip
 SUMS: Schema = {"attempts": COUNT, "runs": COUNT, "crashes": COUNT, "redrives": COUNT}
@@ -131,6 +151,7 @@ WINDOW = record(
     {
         "name": TEXT, "limit": COUNT, "configured": COUNT, "length_s": {"type": "number"}, "used": COUNT,
         "in_flight": COUNT, "foreign": COUNT, "closed_s": {"type": "number"},
+        "unsure": FLAG,
     }
 )  # fmt: skip
 BY_PRIORITY = record(dict.fromkeys(PRIORITIES, COUNT))
@@ -154,6 +175,9 @@ UNDELIVERED: Schema = {
     "examples": [{"account": "hub:IN-ABC", "kind": "cdr", "id": "CDR-77", "detail": "the session ended yesterday"}],
 }  # fmt: skip
 ANSWERS: Schema = {
+    **NAMED,
+    "waiting": WAITING,
+    "died": record(DIED, "What went wrong last."),
     "accepted": record(
         {"id": TEXT, "location": TEXT, "operation": TEXT, "account": TEXT, "expected_send_at": maybe(TIME)},
         "The job that now stands for the call. `expected_send_at` is null while nobody can tell.",
@@ -165,11 +189,17 @@ ANSWERS: Schema = {
     ),
     "job": record(
         {
-            "id": TEXT, "state": {"enum": list(STATES)}, **CALLED, "created": maybe(TIME), "deadline": maybe(TIME),
-            "ended": maybe(TIME), **SUMS, "pages": COUNT, "pages_done": COUNT, "waiting": maybe(WAITING), "result": {},
-            "command_result": {}, "problem": maybe(record(DIED)),
+            "id": TEXT, "state": ref("state"), **CALLED, "created": maybe(TIME), "deadline": maybe(TIME),
+            "ended": maybe(TIME), **SUMS, "pages": COUNT, "pages_done": COUNT,
+            "callbacks": {"type": "array", "items": TEXT}, "waiting": maybe(ref("waiting")),
+            "result": {}, "command_result": {}, "problem": maybe(ref("died")),
         },
         "A call: one job, or the pages of a list as one answer. Evidence comes with ?evidence=true.",
+    ),
+    "listed_job": record(
+        {"id": TEXT, "state": ref("state"), **CALLED, **DIED, "class": maybe(TEXT), "created": maybe(TIME),
+         "deadline": maybe(TIME), "due": maybe(TIME), "ended": maybe(TIME), **SUMS, "call": TEXT},
+        "A job as one of many; `call` is the address of the whole call that it is a page of.",
     ),
     "letter": record(
         {"id": TEXT, "state": {"enum": ["dead", "expired"]}, **CALLED, **DIED, "created": maybe(TIME),
@@ -179,18 +209,21 @@ ANSWERS: Schema = {
         {
             "fingerprint": TEXT, "api": TEXT, "operation": TEXT, "class": TEXT, "code": maybe(TEXT), "open": COUNT,
             "discarded": COUNT, "ever": COUNT, "first": maybe(TIME), "last": maybe(TIME), "sample": TEXT,
-            "explanation": TEXT, "advice": maybe(TEXT),
+            "explanation": TEXT, "advice": maybe(TEXT), "state": TEXT, "said_by": maybe(TEXT), "said_why": maybe(TEXT),
         },
         "Dead letters of one cause.",
     ),
     "lane": record(
         {
-            "account": TEXT, "operation": TEXT, "budget": TEXT, "waiting": BY_PRIORITY, "due_later": BY_PRIORITY,
-            "in_flight": COUNT, "at_cap": FLAG, "oldest": maybe(TEXT), "oldest_s": maybe({"type": "number"}),
+            "account": TEXT, "operation": TEXT, "budget": TEXT, "waiting": ref("by_priority"),
+            "due_later": ref("by_priority"), "in_flight": COUNT, "at_cap": FLAG, "oldest": maybe(TEXT),
+            "oldest_s": maybe({"type": "number"}),
             "hold": maybe({"type": "object"}), "next_permit_s": maybe({"type": "number"}),
-            "windows": {"type": "array", "items": WINDOW},
+            "windows": {"type": "array", "items": ref("window")},
         }
     ),
+    "window": WINDOW,
+    "by_priority": BY_PRIORITY,
     "operation": record({"name": TEXT, "api": TEXT, "method": TEXT, "path": TEXT, "schema": {"type": "object"}}),
     "error_kind": record({"type": TEXT, "title": TEXT, "status": COUNT, "mend": TEXT}),
     "health": record({"status": TEXT}),
@@ -203,5 +236,5 @@ ANSWERS: Schema = {
         },
         "A problem (RFC 9457).",
     ),
-    **{f"{name}_page": page_of(name) for name in ("letter", "problem_group", "lane", "operation")},
+    **{f"{name}_page": page_of(name) for name in ("listed_job", "letter", "problem_group", "lane", "operation")},
 }  # fmt: skip

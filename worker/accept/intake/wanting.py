@@ -28,6 +28,7 @@ MEMBERS: Members = {
     "priority": ("one of urgent, normal, bulk", (str, type(None))),
     "key": ("text", (str, type(None))),
     "deadline_s": ("a number of seconds", (int, float, type(None))),
+    "callback_url": ("an https address at a host that may be called back, or null", (str, type(None))),
 }
 """What a call is made of: the words for each member, and the types it may have."""
 REQUIRED = ("operation", "account")
@@ -66,6 +67,7 @@ def wanted_from(
         deadline_s=said.get("deadline_s"),
         caller=caller.name or "",
         trace=trace,
+        callback_url=said.get("callback_url"),
     )
 
 

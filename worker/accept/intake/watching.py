@@ -31,6 +31,11 @@ class Watching:
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
 
+    @property
+    def leaving(self) -> bool:
+        """Whether this process ends."""
+        return self._leaving
+
     def leave(self) -> None:
         """Nobody is waited with any more: the process ends."""
         self._leaving = True

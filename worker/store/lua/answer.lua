@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 --!include heard
+--!include recent
 -- The other side says what became of a command. Only who knows the secret of its address may; saying it again changes
 -- nothing. A command whose outcome was unknown is settled by it, however late.
 -- KEYS[1] prefix; ARGV[2] JSON {id, door, heard = JSON text of the result, verdict = {done = bool, why as in bury}};
@@ -30,4 +31,5 @@ else
   return 'noted'
 end
 job_settle_heard(J, A.verdict, now)
+if A.verdict.done then recent_add({I(now), J.id}) end
 return 'settled'

@@ -15,7 +15,8 @@ local mine = ack_open(J, status, now)
 job_note(J, ARGV[3])
 if refusals_any() then redis.call('HDEL', k_refusals(), A.group) end
 if not mine then return status end
-job_set(J, 'runs', I((J.runs or 0) + 1), 'crashes', '0')
+job_set(J, 'runs', I((J.runs or 0) + 1))
+if J.crashes then job_set(J, 'crashes', '0') end
 if A.meaning then job_set(J, 'meaning', A.meaning) end
 if J.err then redis.call('HDEL', k_job(J.id), 'err', 'code', 'fp') end
 if A.awaits then

@@ -44,6 +44,7 @@ if A.settle.mode ~= 'refund' then job_set(J, 'runs', I((J.runs or 0) + 1)) end
 if A.attempt == 1 then
   J.attempts = (J.attempts or 0) + 1
   job_set(J, 'attempts', I(J.attempts), 'crashes', '0')
+  count('retried', 1)
   J.err, J.code = A.class, A.code
 end
 if A.class then job_set(J, 'err', A.class, 'code', A.code or '') end

@@ -1,10 +1,16 @@
 #!lua flags=allow-oom
 --!include serve
--- One permit without a job: a check of the operators' that must still count in the account's windows.
--- KEYS[1] prefix; ARGV[2] JSON {group, lease, worker, lease_us, transit_us, mode}
--- returns {1 | 0, now µs, µs to look again or -1}
+--!include suspect
+-- One permit without a job: a check of the operators' that must still count in the account's windows. It is had with the
+-- same care as a job's: who asks first after the store has forgotten something, or its clock has stepped, may be nobody
+-- who takes jobs.
+-- KEYS[1] prefix; ARGV[2] JSON {group, lease, worker, lease_us, transit_us, mode, run = server run id, durable (bool),
+--   quiet_us = how long nothing is handed out after a loss, expect = server µs expected by the asker's clock or absent}
+-- returns {1 | 0 | -1 (compare clocks, then ask again), now µs, µs to look again or -1}
 
 local now = read_clock()
+if A.expect and now - A.expect > 100000 then return {-1, now, -1} end
+suspect_check(A.run, A.durable, A.quiet_us, A.mode, now)
 local windows = load_windows(A.group, now)
 if not windows then return {0, now, -1} end
 local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')

@@ -6,7 +6,8 @@
 -- Extends the named leases. A living worker's memory may be better than the store's: a lease the store has lost is made
 -- again from the full record its worker sends, and a job the store has lost is taken in again, running.
 -- KEYS[1] prefix
--- ARGV[2] JSON {worker, digest, lease_us, silent_us, leases = [{lease, id, full = nil | {facts, sent, group, taken}}]}
+-- ARGV[2] JSON {worker, digest, lease_us, silent_us, leases = [{lease, id, full = nil | {facts, sent, door = secret of
+--   its result's address, group, taken}}]}
 -- ARGV[3..] messages of the full records, in order
 -- returns {now µs, {one answer per lease}}: 'held' | 'lost' (somebody else's now) | 'unknown' (send the full record)
 
@@ -43,10 +44,11 @@ local function restore(entry, message)
   local windows = load_windows(J.group, now) or {}
   permit_retake(windows, entry.lease)
   -- it was taken before anything was lost: its answer proves nothing about what the store has forgotten since
-  local unsure = tonumber(redis.call('HGET', k_meta(), 'unsure') or now)
-  local taken = math.min(now, unsure, entry.full.taken or now)
-  lease_make(entry.lease, J, windows, A.worker, now + A.lease_us, entry.full.probe, taken)
+  local taken = math.min(now, UNSURE > 0 and UNSURE or now, entry.full.taken or now)
+  local info = lease_make(entry.lease, J, windows, A.worker, entry.full.probe, taken)
+  leases_write(J.lane, J.prio, {entry.lease, info}, now + A.lease_us)
   if entry.full.sent then redis.call('HSET', k_job(J.id), 'sending', '1') end
+  if type(entry.full.door) == 'string' then redis.call('HSET', k_job(J.id), 'door', entry.full.door) end
   return 'held'
 end
 

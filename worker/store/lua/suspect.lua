@@ -3,6 +3,5 @@
 -- A worker saw the server's clock step forward. KEYS[1] prefix; ARGV[2] JSON {cause, lease_us, mode}; returns now µs
 
 local now = read_clock()
-local quiet = tonumber(redis.call('HGET', k_meta(), 'quiet') or 0)
-if now >= quiet then suspect_begin(A.cause, A.lease_us, A.mode, now) end
+if now >= QUIET then suspect_begin(A.cause, A.lease_us, A.mode, now) end
 return now

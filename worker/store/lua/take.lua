@@ -40,14 +40,10 @@ if before then
   end
 end
 
-local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure', 'urg')
-local quiet, unsure, urgent = tonumber(m[1] or 0), tonumber(m[2] or 0), tonumber(m[3] or 0)
-if now < quiet then return {'quiet', now, quiet, redis.call('ZCARD', k_outbox()), {}, 0} end
-
-local cause = redis.call('HGET', k_meta(), 'suspect')
-if cause then
+if now < QUIET then return {'quiet', now, QUIET, redis.call('ZCARD', k_outbox()), {}, 0} end
+if SUSPECT then
   redis.call('HDEL', k_meta(), 'suspect')
-  resolve_alert('suspect:' .. cause, now)
+  resolve_alert('suspect:' .. SUSPECT, now)
 end
 
 local again = leases_reclaim(now, A.transit_us) >= 50
@@ -59,10 +55,10 @@ end
 again = again or #overdue >= 50
 
 local ctx = {worker = A.worker, nonce = A.nonce, lease_us = A.lease_us, given = {},
-  doubt = function(account) return doubt_of(account, unsure, quiet, A.mode, A.transit_us) end}
+  doubt = function(account) return doubt_of(account, UNSURE, QUIET, A.mode, A.transit_us) end}
 local out = {}
 local keep = 0
-if A.keep == 1 and urgent > now - 600000000 then keep = 1 end
+if A.keep == 1 and URGENT > now - 600000000 then keep = 1 end
 for p = 0, 2 do
   local want = A.want - #out
   if p > 0 then want = want - keep end

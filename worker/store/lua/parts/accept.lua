@@ -1,7 +1,10 @@
---!include job
+--!include hold
 -- Takes a job in: its record, its message, its place at the end of its lane. Also used for successors, which are born
 -- in the same step that ends their parent.
--- facts = {id, op, acct, api, budget, prio, rep(1/0), dl = µs after now, key, psha, chain, page}
+-- facts = {id, op, acct, api, budget, prio, rep(1/0), dl = µs after now, key, psha, chain, page, callback = as `cb` of
+-- parts/callback.lua}
+
+local function count(what, by) redis.call('HINCRBY', k_counts(), what, by) end
 
 local function job_accept(facts, message, now)
   if redis.call('EXISTS', k_job(facts.id)) == 1 then return 'duplicate', facts.id end
@@ -22,6 +25,7 @@ local function job_accept(facts, message, now)
     'budget', facts.budget, 'prio', facts.prio, 'place', I(place), 'repeat', facts.rep, 'dl', I(now + facts.dl),
     'dlrel', I(facts.dl), 'created', I(now), 'chain', facts.chain, 'page', facts.page)
   if facts.key then redis.call('HSET', k_job(facts.id), 'key', facts.key) end
+  if facts.callback then redis.call('HSET', k_job(facts.id), 'cb', facts.callback) end
   if facts.page > 1 then
     -- a job alone needs no list; the first successor makes one
     if redis.call('EXISTS', k_chain(facts.chain)) == 0 then redis.call('RPUSH', k_chain(facts.chain), facts.chain) end
@@ -30,7 +34,8 @@ local function job_accept(facts, message, now)
   end
   local J = {id = facts.id, acct = facts.acct, op = facts.op, prio = facts.prio, place = I(place),
     dl = I(now + facts.dl), lane = facts.acct .. '|' .. facts.op, group = facts.acct .. '|' .. facts.budget}
-  redis.call('SADD', k_lanes(), J.lane .. '|' .. facts.budget)
+  local member = J.lane .. '|' .. facts.budget
+  if redis.call('SADD', k_lanes(), member) == 1 then redis.call('SADD', k_lanes_of(J.acct), member) end
   redis.call('HSET', k_conf(), 'o:' .. facts.op, facts.budget)
   count('accepted', 1)
   if facts.prio == 0 then

@@ -53,7 +53,8 @@ local function ack_open(J, status, now)
   if status == 'own' or status == 'waiting' or status == 'truth' then
     if status == 'waiting' then job_unwait(J, now) end
     if status == 'truth' then end_undone(J, now) end
-    job_set(J, 'acked', A.lease, 'last', A.lease)
+    job_set(J, 'acked', A.lease)
+    if J.last then job_set(J, 'last', A.lease) end
     return true, info
   end
   return false, info

@@ -1,4 +1,4 @@
---!include window
+--!include others
 -- The windows of a budget, taken together or not at all; and what an answer teaches about them.
 -- conf: 'g:<account|budget>' -> window names joined by ','; 'a:<account>' -> 'api|headers(1/0)'
 
@@ -65,7 +65,11 @@ local function budget_room(group, windows, p, now, doubt)
   for _, w in ipairs(windows) do
     local free = w.lim - window_reserve(w, p, now) - w.tot - w.inf - w.fgn
     local again = now
-    if free <= 0 then again = window_next(w, now, 1 - free) or BLOCKED end
+    if free <= 0 then
+      again = window_next(w, now, 1 - free) or BLOCKED
+    else
+      free, again = others_room(w, free, now)
+    end
     local few, when = unsure_room(w, now, doubt)
     if few and few < free then
       free = few
@@ -85,56 +89,38 @@ local function permits_take(windows, n)
   for _, w in ipairs(windows) do
     w.inf = w.inf + n
     w.taken = w.taken + n
+    w.asked = w.now
     window_save(w)
   end
 end
 
 -- lim follows a told limit: down at once, up to the ceiling after three equal answers
 local function learn_limit(w, told)
-  if told == w.lim then
-    if w.rv > 0 then redis.call('HDEL', k_window(w.name), 'rv', 'rn') end
-    return false
-  end
-  if told < w.lim then
-    redis.call('HSET', k_window(w.name), 'lim', I(told))
-    redis.call('HDEL', k_window(w.name), 'rv', 'rn')
-    w.lim = told
-    return false
-  end
   local goal = math.min(told, w.ceil)
-  if goal <= w.lim then return false end
-  local seen = w.rv == told and tonumber(redis.call('HGET', k_window(w.name), 'rn') or 0) + 1 or 1
-  if seen < 3 then
-    redis.call('HSET', k_window(w.name), 'rv', I(told), 'rn', I(seen))
+  if told >= w.lim and goal <= w.lim then
+    if told == w.lim then w.rv, w.rn = 0, 0 end
     return false
   end
-  redis.call('HSET', k_window(w.name), 'lim', I(goal))
-  redis.call('HDEL', k_window(w.name), 'rv', 'rn')
-  w.lim = goal
-  return true
+  if told > w.lim then
+    w.rn = w.rv == told and w.rn + 1 or 1
+    w.rv = told
+    if w.rn < 3 then return false end
+  end
+  w.rv, w.rn = 0, 0
+  local up = goal > w.lim
+  w.lim = math.min(told, goal)
+  return up
 end
 
 -- One answer's headers: limit and remaining of a window, as told to the call taken at `sent` with `occ` permits
--- occupied then and `taken` ever taken. Others use what we cannot have used ourselves: the least that they can. True when
--- room has grown.
--- After the store has forgotten calls of ours, a lone probe is told exactly what they and others used together. Until
--- those calls have left the window (`kept`), a later answer, which tells only the least, cannot make it less.
+-- occupied then and `taken` ever taken. True when room has grown.
 local function learn(w, told, sent, occ, taken, now)
   local freer = false
   if told.limit then freer = learn_limit(w, told.limit) end
   if told.remaining and sent >= w.fgn_at then
-    local limit = told.limit or w.lim
     local ours = occ + (w.taken - taken)
-    local foreign = math.max(0, (limit - told.remaining) - ours)
-    if UNSURE > 0 and w.sure <= UNSURE and now < QUIET + w.len then
-      redis.call('HSET', k_window(w.name), 'kept', I(now + w.len))
-    elseif now < w.kept and foreign < w.fgn then
-      redis.call('HSET', k_window(w.name), 'fgn_at', I(sent), 'sure', I(sent))
-      return freer
-    end
-    if foreign < w.fgn then freer = true end
-    w.fgn = foreign
-    redis.call('HSET', k_window(w.name), 'fgn', I(foreign), 'fgn_at', I(sent), 'fgn_till', I(now + w.len), 'sure', I(sent))
+    local least = math.max(0, ((told.limit or w.lim) - told.remaining) - ours)
+    freer = others_told(w, least, sent, taken, now) or freer
   end
   return freer
 end

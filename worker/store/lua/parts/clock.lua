@@ -11,12 +11,17 @@ local function raw_clock()
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
--- since when the store may have forgotten something, and until when it hands nothing out (µs); read with the clock
-local UNSURE, QUIET = 0, 0
+-- What else stands beside the clock, read with it: since when the store may have forgotten something, and until when it
+-- hands nothing out (µs); whether somebody follows what happens (news.lua); the run of the server last seen, when it was
+-- last asked for jobs, why it is in doubt, and the last urgent demand.
+local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg'}
+local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT = 0, 0, false, nil, nil, nil, 0
+local NOW = nil     -- one script is one moment, however many decisions it makes
 
 local function peek_clock()
-  local m = redis.call('HMGET', k_meta(), 'now', 'ahead', 'unsure', 'quiet')
+  local m = redis.call('HMGET', k_meta(), unpack(META))
   UNSURE, QUIET = tonumber(m[3] or 0), tonumber(m[4] or 0)
+  RUN, SEEN, SUSPECT, URGENT = m[6], m[7], m[8], tonumber(m[9] or 0)
   local last = tonumber(m[1] or 0)
   local ahead = tonumber(m[2] or 0)
   local raw = raw_clock()
@@ -25,11 +30,14 @@ local function peek_clock()
     if last - now > 1000 then ahead = last + 1 - raw end
     now = last + 1
   end
+  FOLLOWED = tonumber(m[5] or 0) > now
   return now, ahead
 end
 
 local function read_clock()
+  if NOW then return NOW end
   local now, ahead = peek_clock()
   redis.call('HSET', k_meta(), 'now', I(now), 'ahead', I(ahead))
+  NOW = now
   return now
 end

@@ -1,6 +1,7 @@
 --!include job
 -- Dead letters, indexed by time, account, operation, class and problem; the problem's record; the brake.
--- problem:<fp> hash: api op class code count first last sample, open letters not discarded, burst window (burst_at, burst_n)
+-- problem:<fp> hash: api op class code count first last sample, open letters not discarded, burst window (burst_at, burst_n),
+-- what a person said of it (mark, mark_by, mark_why, mark_at)
 
 local function fingerprint(api, op, class, code)
   return string.sub(redis.sha1hex(api .. '|' .. op .. '|' .. class .. '|' .. code), 1, 16)
@@ -30,6 +31,17 @@ local function dead_brake(J, fp, now)
   end
 end
 
+-- What a person said of a problem, for one more letter of it: that its cause is mended is not so; that they know of it
+-- holds until it was over; to ignore it holds until somebody says otherwise.
+local function mark_holds(fp, open)
+  local mark = redis.call('HGET', k_problem(fp), 'mark')
+  if mark == 'resolved' or (mark == 'acknowledged' and open == 1) then
+    redis.call('HDEL', k_problem(fp), 'mark', 'mark_by', 'mark_why', 'mark_at')
+    return nil
+  end
+  return mark
+end
+
 -- why = {class, code, alert = bool, message}. A result that came before its call was answered knows better than
 -- `outcome_unknown`.
 local function job_bury(J, why, now)
@@ -44,15 +56,17 @@ local function job_bury(J, why, now)
   end
   local fp = fingerprint(J.api, J.op, why.class, why.code or '')
   job_set(J, 'err', why.class, 'code', why.code or '', 'fp', fp, 'why', why.message or '')
+  J.fp = fp
   job_end(J, 'dead', now, 0)
   for _, key in ipairs(dead_indexes(J, why.class, fp)) do redis.call('ZADD', key, I(now), J.id) end
   redis.call('HSETNX', k_problem(fp), 'first', I(now))
   redis.call('HSET', k_problem(fp), 'api', J.api, 'op', J.op, 'class', why.class, 'code', why.code or '',
     'last', I(now), 'sample', J.id)
   redis.call('HINCRBY', k_problem(fp), 'count', 1)
-  redis.call('HINCRBY', k_problem(fp), 'open', 1)
+  local mark = mark_holds(fp, redis.call('HINCRBY', k_problem(fp), 'open', 1))
   redis.call('ZADD', k_problems(), I(now), fp)
-  if why.alert then
+  count('died', 1)
+  if why.alert and mark ~= 'ignored' then
     raise_alert('problem:' .. fp, cjson.encode({kind = 'problem', problem = fp, api = J.api, operation = J.op,
       class = why.class, code = why.code or '', account = J.acct, job = J.id, message = why.message}), now)
   end
@@ -72,6 +86,7 @@ local function dead_leave(J, now)
   redis.call('ZREM', k_discarded(), J.id)
   redis.call('HDEL', k_job(J.id), 'disc')
   count('dead', -1)
+  bulk_told(J, 'dead', -1)
   if not J.disc then problem_eased(J.fp, now) end
 end
 
@@ -81,7 +96,9 @@ local function end_undone(J, now)
     dead_leave(J, now)
   else
     redis.call('ZREM', k_expired(), J.id)
+    redis.call('ZREM', k_expired_by('account', J.acct), J.id)
     count('expired', -1)
+    bulk_told(J, 'expired', -1)
   end
   for _, key in ipairs({k_job(J.id), k_message(J.id), k_evidence(J.id), k_chain(J.chain)}) do redis.call('PERSIST', key) end
   if key_own(J) then redis.call('PERSIST', k_idempotency(J.key)) end

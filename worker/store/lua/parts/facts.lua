@@ -4,7 +4,9 @@ local function need(right, what)
   if not right then error('bad facts: ' .. what) end
 end
 
-local function need_type(value, wanted, what) need(type(value) == wanted, what .. ' must be a ' .. wanted) end
+local function need_type(value, wanted, what)
+  if type(value) ~= wanted then need(false, what .. ' must be a ' .. wanted) end
+end
 
 local function need_settle(settle)
   need_type(settle, 'table', 'settle')
@@ -29,11 +31,21 @@ local function need_why(why)
   need_type(why.class, 'string', 'why.class')
 end
 
+local function need_callback(text)
+  need_type(text, 'string', 'callback')
+  local ok, callback = pcall(cjson.decode, text)
+  need(ok and type(callback) == 'table' and type(callback.text) == 'table', 'callback must be JSON with a text')
+  for _, name in ipairs({'op', 'acct', 'api', 'budget'}) do need_type(callback[name], 'string', 'callback.' .. name) end
+  for _, name in ipairs({'prio', 'rep', 'dl'}) do need_type(callback[name], 'number', 'callback.' .. name) end
+  for i = 1, 3 do need_type(callback.text[i], 'string', 'a piece of callback.text') end
+end
+
 local function need_job(facts, message)
   for _, name in ipairs({'id', 'op', 'acct', 'api', 'budget', 'chain'}) do need_type(facts[name], 'string', name) end
   for _, name in ipairs({'prio', 'rep', 'dl', 'page'}) do need_type(facts[name], 'number', name) end
   if facts.key then need_type(facts.psha, 'string', 'psha') end
   need_type(message, 'string', 'message')
+  if facts.callback then need_callback(facts.callback) end
 end
 
 -- what finish, park and bury share

@@ -1,20 +1,18 @@
---!include hold
+--!include callback
+--!include bulk_told
+--!include news
 -- A job's record and the places it can be in. Every job is in exactly one: waiting (queue or due), running (a lease),
 -- done, dead, cancelled, expired.
 -- job:<id> hash: op acct api budget prio place state repeat(1/0) dl deadline µs, dlrel µs, created, due, attempts,
 -- crashes, lease, leased (when it was last taken), last (lease before), acked (lease that settled it), sending, key, psha, chain, page, err, code,
--- fp, ended, runs (attempts ever), redrives, disc
-
-local J_FIELDS = {'state', 'op', 'acct', 'api', 'budget', 'prio', 'place', 'repeat', 'dl', 'dlrel', 'attempts',
-  'crashes', 'lease', 'last', 'acked', 'sending', 'key', 'err', 'code', 'fp', 'chain', 'created', 'disc', 'due',
-  'leased', 'runs', 'page', 'redrives'}
+-- fp, ended, runs (attempts ever), redrives, disc, cb and ends (parts/callback.lua)
 
 local function job_read(id)
-  local v = redis.call('HMGET', k_job(id), unpack(J_FIELDS))
-  -- a record without these is no job: one such at the head of a line must not stop the line
-  if not (v[1] and v[2] and v[3] and v[5]) then return nil end
+  local v = redis.call('HGETALL', k_job(id))
   local J = {id = id}
-  for i, field in ipairs(J_FIELDS) do J[field] = v[i] end
+  for i = 1, #v, 2 do J[v[i]] = v[i + 1] end
+  -- a record without these is no job: one such at the head of a line must not stop the line
+  if not (J.state and J.op and J.acct and J.budget) then return nil end
   J.dl = J.dl or '0'
   J.lane = J.acct .. '|' .. J.op
   J.group = J.acct .. '|' .. J.budget
@@ -33,7 +31,26 @@ local function unwritten(J)
   return unpack(words)
 end
 
-local function count(what, by) redis.call('HINCRBY', k_counts(), what, by) end
+local function count(what, by)
+  if TOGETHER then
+    TOGETHER.counts[what] = (TOGETHER.counts[what] or 0) + by
+  else
+    redis.call('HINCRBY', k_counts(), what, by)
+  end
+end
+
+-- writes what was kept together
+local function apart(now)
+  local all = TOGETHER
+  TOGETHER = nil
+  windows_save()
+  if #all.dropped > 0 then
+    redis.call('ZREM', k_leases(), unpack(all.dropped))
+    redis.call('HDEL', k_lease(), unpack(all.dropped))
+  end
+  for what, by in pairs(all.counts) do count(what, by) end
+  for lane, landed in pairs(all.landed) do lane_landed(lane, landed.group, now, landed.n) end
+end
 
 -- into the line at its own place, now or when `due` has come
 local function job_wait(J, due, now)
@@ -77,6 +94,7 @@ end
 
 local function job_note(J, evidence)
   if not evidence or evidence == '' then return end
+  if FOLLOWED then news_add(J, 'evidence', evidence) end
   if redis.call('RPUSH', k_evidence(J.id), evidence) > 40 then redis.call('LTRIM', k_evidence(J.id), -40, -1) end
   if J.state == 'running' or J.state == 'waiting' then return end
   -- what is noted after the end goes with the job
@@ -85,10 +103,13 @@ local function job_note(J, evidence)
 end
 
 local function job_end(J, state, now, ttl)
-  redis.call('HSET', k_job(J.id), 'state', state, 'ended', I(now), unwritten(J))
-  redis.call('HDEL', k_job(J.id), 'lease', 'sending')
+  redis.call('HSET', k_job(J.id), 'state', state, 'ended', I(now), 'lease', '', unwritten(J))
+  if J.sending then redis.call('HDEL', k_job(J.id), 'sending') end
   count(state, 1)
+  bulk_told(J, state, 1)
   job_keep(J, ttl)
+  if FOLLOWED then news_add(J, 'state', state) end
+  callback_make(J, state, now)
 end
 
 -- past its deadline: never sent -> expired; sent before -> dead with what it died of (see dead.lua)
@@ -96,4 +117,10 @@ local function job_expire(J, now)
   job_unwait(J, now)
   job_end(J, 'expired', now, conf_number('result_ttl', 86400))
   redis.call('ZADD', k_expired(), I(now), J.id)
+  -- it is kept no longer than the job, which will not say then whose it was
+  local ttl = conf_number('result_ttl', 86400)
+  local mine = k_expired_by('account', J.acct)
+  redis.call('ZADD', mine, I(now), J.id)
+  redis.call('ZREMRANGEBYSCORE', mine, '-inf', I(now - ttl * 1000000))
+  redis.call('EXPIRE', mine, ttl)
 end

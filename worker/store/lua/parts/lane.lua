@@ -75,9 +75,28 @@ local function lanes_uncap(now)
   end
 end
 
--- one job of the lane is no longer in flight
-local function lane_landed(lane, group, now)
-  if redis.call('HINCRBY', k_flying(), lane, -1) <= 0 then redis.call('HDEL', k_flying(), lane) end
+-- added to a place: behind everything that lives, now or later (2^52, still exact). Letters that are sent again together
+-- stand there, so that live work goes first also where it is bulk work itself.
+local BEHIND = 4503599627370496
+
+-- whether a job that lives waits, and may be sent now, in a lane of this budget other than `but`
+local function group_lives(group, p, but, now)
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', k_group(group, p), '-inf', I(now), 'LIMIT', 0, 50)) do
+    local head = lane ~= but and redis.call('ZRANGE', k_queue(lane, p), 0, 0, 'WITHSCORES')
+    if head and head[2] and tonumber(head[2]) < BEHIND then return true end
+  end
+  return false
+end
+
+-- jobs of the lane are no longer in flight
+local function lane_landed(lane, group, now, n)
+  if TOGETHER then
+    local landed = TOGETHER.landed[lane] or {group = group, n = 0}
+    landed.n = landed.n + 1
+    TOGETHER.landed[lane] = landed
+    return
+  end
+  if redis.call('HINCRBY', k_flying(), lane, -(n or 1)) <= 0 then redis.call('HDEL', k_flying(), lane) end
   if redis.call('SREM', k_capped(), lane) == 1 then
     for p = 0, 2 do touch_lane(lane, group, p, now) end
   end

@@ -5,7 +5,7 @@ local CRASHES = 3
 
 -- An outage longer than half a lease is nobody's crash: all deadlines move by the gap.
 local function leases_shift_gap(now, lease_us)
-  local seen = tonumber(redis.call('HGET', k_meta(), 'seen') or now)
+  local seen = tonumber(SEEN or now)
   redis.call('HSET', k_meta(), 'seen', I(now))
   local gap = now - seen
   if gap <= lease_us / 2 then return end
@@ -56,18 +56,31 @@ local function lease_card(lease, info, J)
     dl = J.dl, taken = I(info.at), created = J.created, chain = J.chain, probe = info.probe})}
 end
 
--- gives one waiting job to a worker; its windows have been charged already
-local function lease_make(lease, J, windows, worker, until_us, probe, now)
+-- Gives one waiting job to a worker; its windows have been charged already. What all jobs of a line have in common is
+-- written by `leases_write`.
+local function lease_make(lease, J, windows, worker, probe, now)
   local info = {id = J.id, acct = J.acct, op = J.op, group = J.group, p = J.prio, at = now, worker = worker,
     win = {}, occ = {}, taken = {}, probe = probe}
   for i, w in ipairs(windows) do
     info.win[i], info.occ[i], info.taken[i] = w.name, w.tot + w.inf, w.taken
   end
-  redis.call('ZREM', k_queue(J.lane, J.prio), J.id)
-  redis.call('ZREM', k_deadlines(), J.id)
   redis.call('HSET', k_job(J.id), 'state', 'running', 'lease', lease, 'leased', I(now))
-  redis.call('ZADD', k_leases(), I(until_us), lease)
-  redis.call('HSET', k_lease(), lease, cmsgpack.pack(info))
-  redis.call('HINCRBY', k_flying(), J.lane, 1)
   return info
+end
+
+-- jobs of one line that have been given away: made = {lease, its record, …}
+local function leases_write(lane, p, made, until_us)
+  if #made == 0 then return end
+  local ids, claims, records = {}, {}, {}
+  for i = 1, #made, 2 do
+    local lease, info = made[i], made[i + 1]
+    ids[#ids + 1] = info.id
+    claims[i], claims[i + 1] = I(until_us), lease
+    records[i], records[i + 1] = lease, cmsgpack.pack(info)
+  end
+  redis.call('ZREM', k_queue(lane, p), unpack(ids))
+  redis.call('ZREM', k_deadlines(), unpack(ids))
+  redis.call('ZADD', k_leases(), unpack(claims))
+  redis.call('HSET', k_lease(), unpack(records))
+  redis.call('HINCRBY', k_flying(), lane, #ids)
 end

@@ -3,7 +3,8 @@
 -- lease hash: lease -> msgpack {id, acct, op, group, p, at, sent windows: names, occ, taken, worker, probe}
 
 local function lease_read(lease)
-  local packed = redis.call('HGET', k_lease(), lease)
+  local packed
+  if TOGETHER then packed = TOGETHER.held[lease] else packed = redis.call('HGET', k_lease(), lease) end
   if not packed then return nil end
   local ok, info = pcall(cmsgpack.unpack, packed)
   if ok and type(info) == 'table' then return info end
@@ -31,6 +32,8 @@ local function permit_settle(info, lease, settle, told, now)
       local short = string.match(name, '[^|]*$')
       if told and told[short] then
         freer = learn(w, told[short], info.at, info.occ[i], info.taken[i], now) or freer
+      elseif settle.mode == 'answered' then
+        others_untold(w, now)
       end
       window_save(w)
     end
@@ -66,8 +69,13 @@ local function permit_retake(windows, lease)
 end
 
 local function lease_drop(lease, info, now)
-  redis.call('ZREM', k_leases(), lease)
-  redis.call('HDEL', k_lease(), lease)
+  if TOGETHER then
+    TOGETHER.held[lease] = nil
+    TOGETHER.dropped[#TOGETHER.dropped + 1] = lease
+  else
+    redis.call('ZREM', k_leases(), lease)
+    redis.call('HDEL', k_lease(), lease)
+  end
   if info.op then lane_landed(info.acct .. '|' .. info.op, info.group, now) end
 end
 
@@ -103,8 +111,11 @@ local function budget_close(group, info, close, now)
   for _, short in ipairs(close.windows or {}) do chosen[short] = true end
   for _, name in ipairs(windows_of(group) or {}) do
     if next(chosen) == nil or chosen[string.match(name, '[^|]*$')] then
-      local shut = tonumber(redis.call('HGET', k_window(name), 'shut') or 0)
-      redis.call('HSET', k_window(name), 'shut', I(math.max(shut, now + wait)))
+      local w = window_load(name, now)
+      if w then
+        w.shut, w.sign = math.max(w.shut, now + wait), now
+        window_save(w)
+      end
     end
   end
   -- a budget without windows has no window to shut: the time stands beside its count

@@ -3,29 +3,21 @@
 
 local LONG = 3600000000   -- shorter windows free by themselves before anybody could do something about them
 
--- accounts of the settings in force, in order, with their api and their budgets
-local function accounts_known()
-  local list, by_name = {}, {}
-  local conf = redis.call('HGETALL', k_conf())
-  for i = 1, #conf, 2 do
-    local name = string.match(conf[i], '^a:(.*)$')
-    if name then
-      local account = {name = name, api = string.match(conf[i + 1], '^[^|]*'), windows = {}, lanes = {}}
-      list[#list + 1] = account
-      by_name[name] = account
+-- up to `n` accounts of the settings in force whose names come after `after` ('' for the first), in order, with their api,
+-- their windows and their lanes
+local function accounts_after(after, n)
+  local list = {}
+  local from = after == '' and '-' or '(' .. after
+  for _, name in ipairs(redis.call('ZRANGE', k_accounts(), from, '+', 'BYLEX', 'LIMIT', 0, n)) do
+    local known = redis.call('HMGET', k_conf(), 'a:' .. name, 'b:' .. name)
+    local account = {name = name, api = string.match(known[1] or '', '^[^|]*'), windows = {}}
+    for budget in string.gmatch(string.match(known[2] or '', ' (.*)$') or '', '[^,]+') do
+      local windows = budget ~= 'control' and windows_of(name .. '|' .. budget) or {}
+      for _, window in ipairs(windows) do table.insert(account.windows, window) end
     end
+    account.lanes = redis.call('SMEMBERS', k_lanes_of(name))
+    list[#list + 1] = account
   end
-  for i = 1, #conf, 2 do
-    local name, budget = string.match(conf[i], '^g:(.*)|([^|]*)$')
-    if name and by_name[name] and budget ~= 'control' then
-      for window in string.gmatch(conf[i + 1], '[^,]+') do table.insert(by_name[name].windows, window) end
-    end
-  end
-  for _, lane in ipairs(redis.call('SMEMBERS', k_lanes())) do
-    local name = string.match(lane, '^(.*)|[^|]*|[^|]*$')
-    if name and by_name[name] then table.insert(by_name[name].lanes, lane) end
-  end
-  table.sort(list, function(a, b) return a.name < b.name end)
   return list
 end
 

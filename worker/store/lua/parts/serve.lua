@@ -67,26 +67,30 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
   end
   want = math.min(want, room)
   promote(lane, p, want, now)
-  local given = 0
+  local given, made = 0, {}
   for _, id in ipairs(redis.call('ZRANGE', k_queue(lane, p), 0, want - 1)) do
     local J = job_read(id)
     if not J or J.state ~= 'waiting' or J.lane ~= lane then
       redis.call('ZREM', k_queue(lane, p), id)
     elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then
       job_overdue(J, now)
+    elseif p == 2 and tonumber(J.place) >= BEHIND and group_lives(group, p, lane, now) then
+      break                          -- sent again together with others: below live work in every lane
     else
       J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
       local lease = ctx.nonce .. '.' .. I(#out + 1)
-      local info = lease_make(lease, J, windows, ctx.worker, now + ctx.lease_us, hold and scope or ctx.probe, now)
+      local info = lease_make(lease, J, windows, ctx.worker, hold and scope or ctx.probe, now)
       out[#out + 1] = lease_card(lease, info, J) or {lease, id, '', '{}'}
       ctx.given[#ctx.given + 1] = lease
       given = given + 1
+      made[#made + 1], made[#made + 2] = lease, info
       if hold then
         hold.probe = lease
         hold_write(scope, hold)
       end
     end
   end
+  leases_write(lane, p, made, now + ctx.lease_us)
   if redis.call('EXISTS', k_queue(lane, p)) == 1 then
     redis.call('ZADD', k_group(group, p), I(now), lane)
   else

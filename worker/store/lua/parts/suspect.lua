@@ -6,9 +6,9 @@
 
 local function suspect_begin(cause, lease_us, mode, now)
   if mode == 'fresh' and cause == 'empty' then return end
-  local before = redis.call('HGET', k_meta(), 'suspect')
-  if before and before ~= cause then resolve_alert('suspect:' .. before, now) end
-  redis.call('HSET', k_meta(), 'quiet', I(now + lease_us), 'unsure', I(now), 'suspect', cause)
+  if SUSPECT and SUSPECT ~= cause then resolve_alert('suspect:' .. SUSPECT, now) end
+  UNSURE, QUIET, SUSPECT = now, now + lease_us, cause
+  redis.call('HSET', k_meta(), 'quiet', I(QUIET), 'unsure', I(UNSURE), 'suspect', SUSPECT)
   if cause ~= 'first' then
     raise_alert('suspect:' .. cause, cjson.encode({kind = 'suspect', cause = cause}), now)
   end
@@ -16,10 +16,9 @@ end
 
 -- compares the server's run with the one last seen; `durable`: a restart cannot have lost anything
 local function suspect_check(run, durable, lease_us, mode, now)
-  local known = redis.call('HGET', k_meta(), 'run')
-  if known == run then return end
+  if RUN == run then return end
   redis.call('HSET', k_meta(), 'run', run)
-  if not known then
+  if not RUN then
     suspect_begin('empty', lease_us, mode, now)
   elseif not durable then
     suspect_begin('restart', lease_us, mode, now)

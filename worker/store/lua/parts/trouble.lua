@@ -52,6 +52,13 @@ local function trouble_eased(lane, group, at, now)
     redis.call('HDEL', k_trouble(), lane)
     return
   end
+  if TOGETHER and TOGETHER.landed[lane] then      -- how many are in flight matters now
+    local kept = TOGETHER
+    local landed = kept.landed[lane]
+    kept.landed[lane], TOGETHER = nil, nil
+    lane_landed(lane, landed.group, now, landed.n)
+    TOGETHER = kept
+  end
   local idle = redis.call('HEXISTS', k_flying(), lane) == 0 and redis.call('EXISTS', k_queue(lane, 0), k_queue(lane, 1),
     k_queue(lane, 2), k_due(lane, 0), k_due(lane, 1), k_due(lane, 2)) == 0
   if idle then return trouble_over(lane, now) end

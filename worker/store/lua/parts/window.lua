@@ -1,17 +1,19 @@
 --!include clock
+--!include together
 -- One window of an account: permits settled in buckets, permits in flight, what others use.
 -- 1440 buckets of window/1440 (rounded up): a permit frees at the END of its bucket + window, so never early.
 -- 1442 slots, because a window that starts inside a bucket touches one more on either side.
 -- win:<account|window> hash, µs and counts:
 --   lim limit in force, ceil configured limit, len length, tot settled and still inside, inf in flight, late of those
---   never answered, taken permits ever taken and not given back, first oldest bucket still inside, fgn foreign use,
---   fgn_at take time of the call that told it, fgn_till its end, sure last told by headers, shut closed until, rv/rn a
---   higher limit seen, urg last urgent demand, rb/rn2 reserve of bulk and normal in thousandths, kept how long fgn
---   cannot become less
+--   never answered, taken permits ever taken and not given back, asked last take, first oldest bucket still inside,
+--   sure last told by headers, shut closed until, rv/rn a higher limit seen, urg last urgent demand, rb/rn2 reserve of
+--   bulk and normal in thousandths; what others use (parts/others.lua): fgn how much, fgn_at take time of the call that
+--   told it, fgn_till its end, top since when it can have become less, kept how long it cannot, sign
+--   when it was last certain that there are others, heard permits taken up to the last call that told (0: none does)
 
 local SLOTS = 1442
 local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
-  'shut', 'kept', 'rv'}
+  'shut', 'kept', 'rv', 'rn', 'top', 'sign', 'heard', 'asked'}
 
 local function ring_read(w, from, n)
   local slot = from % SLOTS
@@ -41,18 +43,25 @@ local function ring_write(w, from, s)
   if head < #s then redis.call('SETRANGE', k_ring(w.name), 0, string.sub(s, head + 1)) end
 end
 
+local function ring_count(w, bucket, n)
+  redis.call('BITFIELD', k_ring(w.name), 'INCRBY', 'u32', '#' .. I(bucket % SLOTS), n)
+end
+
 local function ring_add(w, at)
   local bucket = math.floor(at / w.bw)
   if bucket < w.first then return end
-  redis.call('BITFIELD', k_ring(w.name), 'INCRBY', 'u32', '#' .. I(bucket % SLOTS), 1)
   w.tot = w.tot + 1
+  if TOGETHER then
+    w.new[bucket] = (w.new[bucket] or 0) + 1
+  else
+    ring_count(w, bucket, 1)
+  end
 end
 
-local SAVED = {'tot', 'inf', 'late', 'taken', 'first', 'fgn'}
-
 local function window_save(w)
+  if TOGETHER then return end
   local words = {}
-  for _, field in ipairs(SAVED) do
+  for _, field in ipairs(W_FIELDS) do
     if w[field] ~= w.was[field] then
       words[#words + 1] = field
       words[#words + 1] = I(w[field])
@@ -108,16 +117,31 @@ local function window_roll(w, now)
   if #due > 0 or w.tot < settled then window_save(w) end
 end
 
+local LOADED = {}     -- one script is one moment, so it reads each window once
+
 local function window_load(name, now)
+  if LOADED[name] then return LOADED[name] end
   local v = redis.call('HMGET', k_window(name), unpack(W_FIELDS))
   if not v[1] then return nil end
-  local w = {name = name}
-  for i, field in ipairs(W_FIELDS) do w[field] = tonumber(v[i] or 0) end
-  w.was = {tot = w.tot, inf = w.inf, late = w.late, taken = w.taken, first = w.first, fgn = w.fgn}
+  local w, was = {name = name, now = now, new = {}}, {}
+  for i, field in ipairs(W_FIELDS) do
+    local number = tonumber(v[i] or 0)
+    w[field], was[field] = number, number
+  end
+  w.was = was
   w.bw = math.ceil(w.len / 1440)
   if w.fgn > 0 and w.fgn_till <= now then w.fgn = 0 end
   window_roll(w, now)
+  LOADED[name] = w
   return w
+end
+
+local function windows_save()
+  for _, w in pairs(LOADED) do
+    for bucket, n in pairs(w.new) do ring_count(w, bucket, n) end
+    w.new = {}
+    window_save(w)
+  end
 end
 
 -- when the next call that was never answered counts as arrived; below 0 while an answer may still come first; nil

@@ -1,0 +1,138 @@
+"""What happens on an open page in a real browser: news comes by a stream, nothing moves under a pointer, letters never
+move by themselves; and without a stream the page asks now and then.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.browser.chromium import Chromium
+from tests.browser.conftest import Scene
+from worker.accept.intake.callers import KeyRing
+
+pytestmark = pytest.mark.slow
+INCLUDES = "await page.waitForFunction((said) => document.body.innerText.includes(said), given.said)"
+WITHOUT = "await page.waitForFunction((said) => !document.body.innerText.includes(said), given.said)"
+SHOWN_AT = "return page.getAttribute('#live', 'data-now')"
+SCOPE = "account:stellantis:fleet-2"
+
+
+@contextmanager
+def held(scene: Scene, reason: str) -> Iterator[None]:
+    """Something that every page about lanes shows."""
+    holds = scene.seat.parts.holds
+    holds.hold(SCOPE, "somebody", reason)
+    try:
+        yield
+    finally:
+        if SCOPE in holds.all():
+            holds.release(SCOPE, "somebody", "")
+
+
+def test_news_comes_within_moments(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/lanes")
+    chromium.run("await page.waitForTimeout(800)")  # the stream is open, and has told what there was
+    with held(scene, "told at once"):
+        chromium.run("await page.locator('.count.held:not([hidden])').waitFor({timeout: 3500})")
+    noted = chromium.noted()
+    assert (noted.foreign, noted.complaints) == ([], [])
+
+
+def test_a_table_under_the_pointer_waits_and_says_so(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/lanes")
+    chromium.run("await page.locator('table.rows tbody tr').first().hover()")
+    before = chromium.run(SHOWN_AT)
+    with held(scene, "waits below"):
+        chromium.run("await page.locator('#fresh:not([hidden])').waitFor()")
+        chromium.run("await page.waitForTimeout(2500)")
+        assert chromium.run(SHOWN_AT) == before, "the table rests under the pointer"
+        chromium.run("await page.mouse.move(4, 4)")
+        chromium.run("await page.locator('#fresh').waitFor({state: 'hidden'})")
+        assert chromium.run(SHOWN_AT) != before
+        assert chromium.violations() == []
+
+
+def test_a_focus_in_a_table_keeps_its_row(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/lanes")
+    chromium.run("await page.keyboard.press('j'); await page.keyboard.press('j')")
+    focused = "return page.evaluate(() => document.activeElement.getAttribute('href'))"
+    row = chromium.run(focused)
+    with held(scene, "while I read"):
+        chromium.run("await page.locator('#fresh:not([hidden])').waitFor()")
+        assert chromium.run(focused) == row
+        chromium.run("await page.keyboard.press('u')")
+        chromium.run("await page.locator('#fresh').waitFor({state: 'hidden'})")
+
+
+def test_letters_wait_until_somebody_wants_to_see_them(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base, "phone")
+    chromium.go("/dead-letters")
+    chromium.run("await page.waitForTimeout(800)")
+    letter = scene.seat.not_found()
+    chromium.run("await page.locator('#fresh', {hasText: '1 new'}).waitFor()")
+    chromium.shot("news-phone-light")
+    row = f"a.row-link[href$='{letter}']"
+    assert chromium.run("return page.locator(given.row).count()", row=row) == 0, "nothing moved"
+    chromium.run("await page.locator('#fresh').click(); await page.locator(given.row).waitFor()", row=row)
+    beyond = chromium.run("return page.evaluate(() => document.documentElement.scrollWidth - innerWidth)")
+    assert beyond <= 0 and chromium.violations() == []
+
+
+def test_without_a_stream_the_page_asks_now_and_then(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.run("await context.route('**/live', (route) => route.fulfill({status: 503}))")
+    chromium.go("/")
+    with held(scene, "asked for"):
+        chromium.run(INCLUDES, said="asked for")
+    chromium.run(WITHOUT, said="asked for")
+    assert scene.seat.console.live.streams == 0
+
+
+def test_a_hidden_page_neither_listens_nor_asks(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/lanes")
+    live = scene.seat.console.live
+    scene.seat.bench.until(lambda: live.streams >= 1, "the stream")
+    chromium.run("await page.goto('about:blank')")
+    scene.seat.bench.until(lambda: live.streams == 0 and not live.polling, "nobody looks")
+    assert not live.polling
+
+
+def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scene) -> None:
+    ring = KeyRing(scene.seat.partition)
+    _, key = ring.create("tab", ("operate",), None, "test")
+    scene.seat.parts.callers.refresh()
+    try:
+        chromium.open(scene.seat.base)
+        chromium.go("/sign-in?next=/lanes")
+        chromium.run("await page.getByLabel('Key').fill(given.key); await page.keyboard.press('Enter')", key=key)
+        chromium.run("await page.waitForURL('**/lanes')")
+        chromium.run("await page.waitForTimeout(800)")
+        chromium.run(
+            "const other = await context.newPage(); await other.goto('/audit'); "
+            "await other.getByRole('button', {name: 'sign out'}).click(); await other.waitForURL('**/sign-in'); "
+            "await other.close(); await page.waitForURL('**/sign-in**')"
+        )
+        assert "Sign in" in chromium.text()
+    finally:
+        ring.revoke("tab", "test", "over")
+        scene.seat.parts.callers.refresh()
+
+
+def test_the_hours_are_read_by_pointing(chromium: Chromium, scene: Scene) -> None:
+    scene.seat.partition.decide("minute", {"every": 60_000_000, "keep": 10})
+    scene.seat.not_found()
+    chromium.open(scene.seat.base)
+    chromium.go("/?hours=1h")
+    chromium.run("await page.locator('#flow canvas').first().waitFor()")
+    chromium.run("await page.locator('[data-strip=died] .u-over').hover({position: {x: 40, y: 5}})")
+    chromium.run("await page.locator('[data-reading]:not([hidden])').nth(2).waitFor()")
+    readings = chromium.run("return page.locator('[data-reading]').allInnerTexts()")
+    assert len(readings) == 3 and all("UTC: " in one for one in readings)
+    before = chromium.run(SHOWN_AT)
+    chromium.run("await page.waitForTimeout(2500)")
+    assert chromium.run(SHOWN_AT) == before, "what is pointed at stays"

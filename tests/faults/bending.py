@@ -1,0 +1,34 @@
+"""Bends a worker process while it runs: its clocks, its interpreter's lock, the moment between take and call. How the
+process is reached is told in `bent/sitecustomize.py`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("bent")
+
+
+class Bend:
+    """One way of being bent; give `environ` to the workers it is for."""
+
+    def __init__(self, folder: Path, name: str = "bend", **state: float) -> None:
+        self._file = folder / f"{name}.json"
+        self._state: dict[str, float] = {}
+        self.set(**state)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return {"PYTHONPATH": str(FOLDER), "BENT": str(self._file)}
+
+    def set(self, **state: float) -> None:
+        """From now on, within a tenth of a second."""
+        self._state |= state
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(json.dumps(self._state), encoding="ascii")
+        os.replace(fresh, self._file)
+
+    def hold_the_gil(self, seconds: float) -> None:
+        """Once, in each process."""
+        self.set(gil_s=seconds, gil_no=self._state.get("gil_no", 0) + 1)

@@ -1,0 +1,83 @@
+"""Clocks that are wrong, or step. The store's time alone decides about limits and claims."""
+
+import datetime
+import time
+
+import pytest
+
+from tests.conservation import assert_conserved
+from tests.faults.bending import Bend
+from tests.faults.fleet import Fleet
+from tests.faults.stage import PARTY, START, STATUS, Stage, alerts_of_the_store, until
+from tests.faults.stages import MakeStage
+
+LIMITS = {"commands": (6, 2), "calls.second": (20, 1)}
+
+
+def wall_clocks(stage: Stage, ids: list[str]) -> list[float]:
+    """By how many seconds the wall clocks differed with which these calls were made."""
+    now = time.time()
+    return [datetime.datetime.fromisoformat(stage.evidence(job)[-1]["at"]).timestamp() - now for job in ids]
+
+
+@pytest.mark.slow
+def test_hosts_two_minutes_apart_and_a_clock_that_steps_back_steal_no_claim_and_pass_no_limit(
+    make_stage: MakeStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = make_stage("everysec", {"limits": LIMITS})
+    stage.apis.fault("delay", {"operation": START}, delay_s=5.0)  # longer than a lease
+    stage.apis.latency("stellantis", fixed_ms=30, jitter_ms=60)
+    ahead, behind, steps = (Bend(stage.folder, name) for name in ("ahead", "behind", "steps"))
+    ahead.set(wall_s=120)
+    behind.set(wall_s=-120)
+    with Fleet(stage.env, stage.folder) as fleet:
+        for bend in (ahead, behind, steps):
+            fleet.launch(**bend.environ)
+        for worker in fleet.workers:
+            worker.await_ready()
+        starts, cars = stage.enqueue(START, 6), stage.enqueue(STATUS, 100)
+        stage.apis.wait_for(6, account=PARTY)
+        began = time.monotonic()
+        steps.set(wall_s=-120)
+        took = stage.await_all_ended()
+        steps.set(wall_s=0)
+    assert stage.states(starts + cars) == {"done": 106}
+    apart = wall_clocks(stage, cars)
+    assert max(apart) > 100
+    assert min(apart) < -100
+    assert any(-60 < one < 60 for one in apart)
+    assert stage.crashes() == 0
+    stage.assert_each_sent_once(starts + cars)
+    assert alerts_of_the_store(stage) == {}
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+    with capsys.disabled():
+        print(f"\n  clocks 240 s apart: 106 jobs ended {took:.1f} s after the step ({time.monotonic() - began:.1f} s)")
+
+
+@pytest.mark.slow
+def test_a_store_whose_clock_stepped_forward_is_worked_for_with_care(
+    make_stage: MakeStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen from a worker it is the same whether the store's clock has stepped forward or its own has fallen back."""
+    stage = make_stage("always", {"limits": LIMITS})
+    bend = Bend(stage.folder, boot_s=0)
+    with Fleet(stage.env | bend.environ, stage.folder) as fleet:
+        fleet.start(2)
+        first = stage.enqueue(START, 6)
+        until(lambda: stage.states(first) == {"done": 6}, 20)
+        bend.set(boot_s=-30)
+        began = time.monotonic()
+        until(lambda: set(alerts_of_the_store(stage)) == {"suspect:clock"}, 20)
+        known = time.monotonic() - began
+        later = stage.enqueue(START, 6) + stage.enqueue(STATUS, 30)
+        assert stage.states(later) == {"waiting": 36}
+        took = stage.await_all_ended()
+    assert stage.states(first + later) == {"done": 42}
+    assert alerts_of_the_store(stage) == {"suspect:clock": "resolved"}
+    stage.assert_each_sent_once(first + later)
+    assert stage.crashes() == 0
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+    with capsys.disabled():
+        print(f"\n  a step of 30 s: known {known:.1f} s later, 36 jobs ended {took:.1f} s after that")

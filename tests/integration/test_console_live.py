@@ -1,0 +1,185 @@
+"""The console's streams: who gets one, what it says, what it costs the store, and how it ends."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.integration.console_seat import Page, Seat
+from worker.accept.intake.callers import KeyRing
+from worker.console import live
+from worker.console.live import MOST_EACH
+from worker.console.visitor import COOKIE, cookie_for
+from worker.store.embedded import EmbeddedServer
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY_S", 0.1)
+
+
+@pytest.fixture
+def seat(store_server: EmbeddedServer, tmp_path: Path) -> Iterator[Seat]:
+    with Seat(store_server.url, tmp_path) as made:
+        yield made
+
+
+class Stream:
+    """One open stream, read an event at a time."""
+
+    def __init__(self, seat: Seat, cookie: str = "") -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", seat.port, timeout=PATIENCE_S)
+        self.connection.request("GET", "/live", headers={"Cookie": f"{COOKIE}={cookie}"} if cookie else {})
+        self.answer = self.connection.getresponse()
+
+    def event(self) -> tuple[str, str]:
+        """The next event's name and data; ('', '') at the end of the stream."""
+        name = data = ""
+        while line := self.answer.readline().decode():
+            word, _, value = line.rstrip("\n").partition(":")
+            if word == "event":
+                name = value.strip()
+            elif word == "data":
+                data = value.strip()
+            elif not line.strip() and name:
+                return name, data
+        return "", ""
+
+    def until(self, wanted: str) -> str:
+        """The data of the next event of this name; fails when the stream ends before."""
+        while True:
+            name, data = self.event()
+            assert name or wanted == "", "the stream ended"
+            if name == wanted:
+                return data
+
+    def close(self) -> None:
+        self.answer.close()
+        self.connection.close()
+
+
+@contextmanager
+def streaming(seat: Seat, cookie: str = "") -> Iterator[Stream]:
+    stream = Stream(seat, cookie)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_stream_says_that_something_has_changed_and_what_lies_dead(seat: Seat) -> None:
+    with streaming(seat) as stream:
+        assert stream.answer.status == 200
+        assert stream.answer.getheader("content-type", "").startswith("text/event-stream")
+        assert stream.answer.getheader("cache-control") == "no-store"
+        first = json.loads(stream.until("marks"))
+        assert first["counts"]["/dead-letters"] == 0
+        seat.not_found()
+        while (seen := json.loads(stream.until("marks")))["counts"]["/dead-letters"] == 0:
+            pass
+        assert seen["marks"]["letters"] != first["marks"]["letters"]
+
+
+def test_many_streams_cost_the_store_what_one_costs(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    glance = live.glance
+    monkeypatch.setattr(live, "glance", lambda partition: asked.append(1) or glance(partition))
+    with ExitStack() as stack:
+        streams = [stack.enter_context(streaming(seat)) for _ in range(MOST_EACH)]
+        for stream in streams:
+            stream.until("marks")
+        before, began = len(asked), time.monotonic()
+        until(lambda: len(asked) >= before + 3)
+        assert len(asked) - before <= (time.monotonic() - began) / live.EVERY_S + 2
+        with streaming(seat) as one_more:
+            assert one_more.answer.status == 503 and one_more.answer.getheader("retry-after")
+    until(lambda: seat.console.live.streams == 0 and not seat.console.live.polling)
+    rest = len(asked)
+    time.sleep(1.5 * live.EVERY_S)
+    assert len(asked) == rest, "nobody looks, so nobody asks"
+
+
+def test_looks_at_one_page_are_made_once_and_name_nobody(seat: Seat) -> None:
+    seat.waiting()
+    made = seat.console.shared.looks
+    looks = [seat.get("/lanes", hx_request="true") for _ in range(5)]
+    assert seat.console.shared.looks - made in (1, 2), "a look is given away for less than a second"
+    assert {look.status for look in looks} == {200}
+    assert all(look.text.strip().startswith('<div id="live"') for look in looks), "only the part that changes"
+    assert "<nav" not in looks[0].text and "console@" not in looks[0].text.replace("by console@", "")
+    assert seat.get("/lanes").text.strip().startswith("<!doctype html>")
+
+
+def test_a_stream_ends_when_its_visitor_signs_out_or_is_nobody_any_more(seat: Seat) -> None:
+    ring = KeyRing(seat.partition)
+    _, key = ring.create("ann", ("operate",), None, "test")
+    _, other = ring.create("bob", ("view",), None, "test")
+    seat.parts.callers.refresh()
+    anns, bobs = cookie_for(key), cookie_for(other)
+    try:
+        with streaming(seat) as nobody:
+            assert nobody.answer.status == 204, "a browser does not ask again"
+        with streaming(seat, anns) as first, streaming(seat, anns) as second, streaming(seat, bobs) as third:
+            for stream in (first, second, third):
+                stream.until("marks")
+            seat.post("/sign-out", cookie=f"{COOKIE}={anns}")
+            first.until("closed")
+            second.until("closed")
+            assert first.event() == ("", "")
+            ring.revoke("bob", "test", "left")
+            third.until("closed")
+        again = cookie_for(key).replace(".", "0.", 1)
+        with streaming(seat, again) as forged:
+            assert forged.answer.status == 204
+    finally:
+        ring.revoke("ann", "test", "over")
+
+
+def test_the_web_process_leaves_with_streams_open(store_server: EmbeddedServer, tmp_path: Path) -> None:
+    with Seat(store_server.url, tmp_path) as seat, streaming(seat) as stream:
+        stream.until("marks")
+        seat.parts.watching.leave()
+        began = time.monotonic()
+        while stream.event() != ("", ""):
+            pass
+        assert time.monotonic() - began < 10
+        with streaming(seat) as late:
+            assert late.answer.status == 503
+
+
+def test_streams_outlive_a_store_that_is_away(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    glance = live.glance
+    with streaming(seat) as stream:
+        stream.until("marks")
+
+        def away(_: object) -> None:
+            raise redis.exceptions.ConnectionError("away")
+
+        monkeypatch.setattr(live, "glance", away)
+        time.sleep(1.2 * live.EVERY_S)
+        monkeypatch.setattr(live, "glance", glance)
+        seat.not_found()
+        assert json.loads(stream.until("marks"))["marks"]
+
+
+def test_pages_name_the_marks_that_streams_compare_with(seat: Seat) -> None:
+    with streaming(seat) as stream:
+        told = json.loads(stream.until("marks"))["marks"]
+        part = next(given for _, given in Page(seat.get("/dead-letters").text).elements if given.get("id") == "live")
+        shown = dict(one.split("=") for one in str(part["data-marks"]).split())
+        assert shown["letters"] == told["letters"] and shown["alerts"] == told["alerts"]
+        assert part["data-live"] == "offer", "letters never change by themselves"
