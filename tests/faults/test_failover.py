@@ -59,8 +59,8 @@ def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command
         replica.take_over(demotes=primary != "dies")
         if primary != "dies":
             time.sleep(1.0)  # in which it answers READONLY to everybody
-        address.lead_to(replica.server.url)
         assert after.states(starts) == {"waiting": 8}
+        address.lead_to(replica.server.url)
         until(lambda: set(alerts_of_the_store(after)) == {"suspect:restart"}, 20)
         after.await_all_ended(60)
         took = time.monotonic() - went

@@ -16,7 +16,8 @@ PER_SECOND = 2.0
 
 
 def watch(proxy: Proxy) -> tuple[float, Counter[str]]:
-    """Requests a second over a while, and what they were."""
+    """Requests a second over a while, and what they were; from the first beat on, in which each script is sent whole."""
+    until(lambda: proxy.counts()["recent"] >= 1, 30)
     before, began = proxy.counts(), time.monotonic()
     time.sleep(WATCHED_S)
     seen = proxy.counts() - before

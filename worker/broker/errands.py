@@ -7,6 +7,7 @@ whose result never came, advice about quota and shares, a poke for the outbox, w
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from worker.fail.command_result import unheard
@@ -17,12 +18,12 @@ from worker.observe.history import Scribe
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
 
-SWEEP_EVERY = 12  # renewals: about a minute
+MINUTE = 12
+"""Renewals, about."""
 
 
 def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None]]:
     """The errands of one process, in order."""
-    beats = 0
     advisor = Advisor(broker, outbox.poke)
     scribe = Scribe(broker)
 
@@ -32,10 +33,7 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
             broker.scripts("release", {"scope": f"account:{account}", "by": "paceline", "probe": True})
 
     def sweep() -> None:
-        nonlocal beats
-        beats += 1
-        if beats % SWEEP_EVERY == 0:
-            broker.scripts("sweep", {"dead_us": broker.settings.fail.dead_ttl_s * 1_000_000})
+        broker.scripts("sweep", {"dead_us": broker.settings.fail.dead_ttl_s * 1_000_000})
 
     def bury_the_unheard() -> None:
         if broker.scripts("unheard", {"why": unheard()}):
@@ -49,6 +47,27 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
         broker.recent.tell(broker.scripts)
 
     return [
-        broker.leave_word, broker.recall.remind, notice_changed_credentials, sweep, bury_the_unheard, advisor.look,
-        scribe.write, poke_outbox, name_what_was_done,
-    ]  # fmt: skip
+        seldom(broker.leave_word, MINUTE, first=1),
+        broker.recall.remind,
+        notice_changed_credentials,
+        seldom(sweep, MINUTE, first=MINUTE),
+        bury_the_unheard,
+        advisor.look,
+        seldom(scribe.write, MINUTE // 3, first=1),
+        poke_outbox,
+        name_what_was_done,
+    ]
+
+
+def seldom(errand: Callable[[], None], every: int, first: int) -> Callable[[], None]:
+    """That errand at one of so many beats: each is a question to the store, and an idle worker is to be quiet."""
+    beats = every - first
+
+    @wraps(errand)
+    def now_and_then() -> None:
+        nonlocal beats
+        beats += 1
+        if beats % every == 0:
+            errand()
+
+    return now_and_then

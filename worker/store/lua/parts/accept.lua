@@ -39,6 +39,7 @@ local function job_accept(facts, message, now)
   redis.call('HSET', k_conf(), 'o:' .. facts.op, facts.budget)
   count('accepted', 1)
   if facts.prio == 0 then
+    URGENT = now
     redis.call('HSET', k_meta(), 'urg', I(now))
     for _, name in ipairs(windows_of(J.group) or {}) do redis.call('HSET', k_window(name), 'urg', I(now)) end
   end

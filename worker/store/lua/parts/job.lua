@@ -49,7 +49,8 @@ local function apart(now)
     redis.call('HDEL', k_lease(), unpack(all.dropped))
   end
   for what, by in pairs(all.counts) do count(what, by) end
-  for lane, landed in pairs(all.landed) do lane_landed(lane, landed.group, now, landed.n) end
+  for lane, landed in pairs(all.landed) do lane_land(lane, landed.group, now, landed.n) end
+  for account, freer in pairs(all.settled) do open_gates(account, now, not freer) end
 end
 
 -- into the line at its own place, now or when `due` has come
@@ -73,7 +74,12 @@ local function job_unwait(J, now)
   touch_lane(J.lane, J.group, J.prio, now, true)
 end
 
-local function conf_number(field, default) return tonumber(redis.call('HGET', k_conf(), field) or default) end
+local CONF = {}     -- one script is one moment, so it asks for each number once
+
+local function conf_number(field, default)
+  if CONF[field] == nil then CONF[field] = redis.call('HGET', k_conf(), field) end
+  return tonumber(CONF[field] or default)
+end
 
 -- when its time is over a key may come to another job, whose it is from then on
 local function key_own(J)

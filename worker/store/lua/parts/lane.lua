@@ -88,16 +88,25 @@ local function group_lives(group, p, but, now)
   return false
 end
 
--- jobs of the lane are no longer in flight
-local function lane_landed(lane, group, now, n)
-  if TOGETHER then
-    local landed = TOGETHER.landed[lane] or {group = group, n = 0}
-    landed.n = landed.n + 1
-    TOGETHER.landed[lane] = landed
-    return
-  end
-  if redis.call('HINCRBY', k_flying(), lane, -(n or 1)) <= 0 then redis.call('HDEL', k_flying(), lane) end
+-- `n` jobs of the lane are no longer in flight
+local function lane_land(lane, group, now, n)
+  if redis.call('HINCRBY', k_flying(), lane, -n) <= 0 then redis.call('HDEL', k_flying(), lane) end
   if redis.call('SREM', k_capped(), lane) == 1 then
     for p = 0, 2 do touch_lane(lane, group, p, now) end
   end
+end
+
+local function lane_landed(lane, group, now)
+  if not TOGETHER then return lane_land(lane, group, now, 1) end
+  local landed = TOGETHER.landed[lane] or {group = group, n = 0}
+  landed.n = landed.n + 1
+  TOGETHER.landed[lane] = landed
+end
+
+-- how many are in flight matters now
+local function lane_write(lane, now)
+  local landed = TOGETHER and TOGETHER.landed[lane]
+  if not landed then return end
+  TOGETHER.landed[lane] = nil
+  lane_land(lane, landed.group, now, landed.n)
 end

@@ -56,24 +56,23 @@ local function lease_card(lease, info, J)
     dl = J.dl, taken = I(info.at), created = J.created, chain = J.chain, probe = info.probe})}
 end
 
--- Gives one waiting job to a worker; its windows have been charged already. What all jobs of a line have in common is
--- written by `leases_write`.
+-- One waiting job for a worker, as its claim says it; its windows have been charged already. `leases_write` gives it.
 local function lease_make(lease, J, windows, worker, probe, now)
   local info = {id = J.id, acct = J.acct, op = J.op, group = J.group, p = J.prio, at = now, worker = worker,
     win = {}, occ = {}, taken = {}, probe = probe}
   for i, w in ipairs(windows) do
     info.win[i], info.occ[i], info.taken[i] = w.name, w.tot + w.inf, w.taken
   end
-  redis.call('HSET', k_job(J.id), 'state', 'running', 'lease', lease, 'leased', I(now))
   return info
 end
 
--- jobs of one line that have been given away: made = {lease, its record, …}
+-- Gives jobs of one line away: made = {lease, its record, …}. One of them that stumbles stumbles before.
 local function leases_write(lane, p, made, until_us)
   if #made == 0 then return end
   local ids, claims, records = {}, {}, {}
   for i = 1, #made, 2 do
     local lease, info = made[i], made[i + 1]
+    redis.call('HSET', k_job(info.id), 'state', 'running', 'lease', lease, 'leased', I(info.at))
     ids[#ids + 1] = info.id
     claims[i], claims[i + 1] = I(until_us), lease
     records[i], records[i + 1] = lease, cmsgpack.pack(info)

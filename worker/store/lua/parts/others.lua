@@ -26,6 +26,12 @@ local function others_lull_at(w)
   return told + math.max(math.floor(1000 * math.sqrt(w.len)), 2 * (told - w.fgn_at))
 end
 
+-- what stays free for others, beyond what they were told to use
+local function others_margin(w, now)
+  if w.fgn == 0 or now > others_lull_at(w) then return 0 end
+  return math.ceil(1.5 * math.sqrt(2 * w.fgn * (now - w.fgn_at) / w.len))
+end
+
 -- how many of `free` permits may be taken, and when to look again where that is none (as budget_room says it)
 local function others_room(w, free, now)
   if w.heard == 0 then return free, now end      -- nothing is ever told
@@ -36,7 +42,7 @@ local function others_room(w, free, now)
   if lull then
     most = now < w.sign + ASK_WINDOWS * w.len and 1 or math.max(1, math.floor(free / ROOM_SHARE))
   else
-    free = free - math.ceil(1.5 * math.sqrt(2 * w.fgn * (now - w.fgn_at) / w.len))
+    free = free - others_margin(w, now)
     if free <= 0 then
       local leaves = window_next(w, now, 1 - free)
       local at = leaves and math.min(math.abs(leaves), lull_at + 1) or lull_at + 1

@@ -38,7 +38,11 @@ local function permit_settle(info, lease, settle, told, now)
       window_save(w)
     end
   end
-  open_gates(info.acct, now, not freer)
+  if TOGETHER then
+    TOGETHER.settled[info.acct] = TOGETHER.settled[info.acct] or freer
+  else
+    open_gates(info.acct, now, not freer)
+  end
 end
 
 -- the answer to a lease that was taken back in the meantime: its permit waits in `late`; put it where it belongs
@@ -80,7 +84,12 @@ local function lease_drop(lease, info, now)
 end
 
 -- Has any budget been refused lately? Nearly always no, which saves asking for one of them.
-local function refusals_any() return redis.call('EXISTS', k_refusals()) == 1 end
+local REFUSALS = nil     -- asked for once; whoever closes a budget afterwards says so
+
+local function refusals_any()
+  if REFUSALS == nil then REFUSALS = redis.call('EXISTS', k_refusals()) == 1 end
+  return REFUSALS
+end
 
 -- longest wait a refusal may ask for: its longest window and a tenth more; an hour where no window is known
 local function longest_wait(group)
@@ -96,6 +105,7 @@ end
 -- base, cap = µs}. Without a hint the wait doubles, once per generation of calls. Returns the wait in µs.
 local function budget_close(group, info, close, now)
   redis.call('HSET', k_refusals(), '?' .. group, I(now))     -- until refusals_over
+  REFUSALS = true
   local wait = close.after
   if not wait then
     local r = redis.call('HGET', k_refusals(), group)

@@ -4,4 +4,4 @@
 
 local TOGETHER = nil
 
-local function together(held) TOGETHER = {counts = {}, landed = {}, dropped = {}, held = held} end
+local function together(held) TOGETHER = {counts = {}, landed = {}, dropped = {}, settled = {}, held = held} end

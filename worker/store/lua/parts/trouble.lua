@@ -8,7 +8,11 @@
 local PATIENCE = 10            -- failures in a row; a single job has fewer attempts
 local TRICKLE = 30000000       -- the longest time between two calls of a lane in trouble
 
+local TROUBLES = nil     -- nearly always there are none, which is asked for once
+
 local function trouble_read(lane)
+  if TROUBLES == nil then TROUBLES = redis.call('EXISTS', k_trouble()) == 1 end
+  if not TROUBLES then return nil end
   local text = redis.call('HGET', k_trouble(), lane)
   if not text then return nil end
   local n, cap, till, since = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
@@ -16,6 +20,7 @@ local function trouble_read(lane)
 end
 
 local function trouble_write(lane, t)
+  TROUBLES = true
   redis.call('HSET', k_trouble(), lane, I(t.n) .. ' ' .. I(t.cap) .. ' ' .. I(t.till) .. ' ' .. I(t.since))
 end
 
@@ -52,13 +57,7 @@ local function trouble_eased(lane, group, at, now)
     redis.call('HDEL', k_trouble(), lane)
     return
   end
-  if TOGETHER and TOGETHER.landed[lane] then      -- how many are in flight matters now
-    local kept = TOGETHER
-    local landed = kept.landed[lane]
-    kept.landed[lane], TOGETHER = nil, nil
-    lane_landed(lane, landed.group, now, landed.n)
-    TOGETHER = kept
-  end
+  lane_write(lane, now)
   local idle = redis.call('HEXISTS', k_flying(), lane) == 0 and redis.call('EXISTS', k_queue(lane, 0), k_queue(lane, 1),
     k_queue(lane, 2), k_due(lane, 0), k_due(lane, 1), k_due(lane, 2)) == 0
   if idle then return trouble_over(lane, now) end
