@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow bench bench-quick lint types imports check lock clean
+.PHONY: help setup demo test slow slow-rules slow-systems bench bench-quick lint types imports check lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,8 +18,13 @@ demo: .venv/.ready ## run the whole thing against both APIs, simulated on this m
 test: .venv/.ready ## run every test but the slow ones
 	@$(PY) -m pytest -q -m "not slow"
 
-slow: .venv/.ready ## run the slow tests (pytest says 5 where there are none)
-	@$(PY) -m pytest -q -m slow || test $$? -eq 5
+slow: slow-rules slow-systems ## run the slow tests (with -j 2 both halves at once: one computes, one waits)
+
+slow-rules: .venv/.ready ## the slow tests of rules taken out, of any order, of many, and in a browser
+	@$(PY) -m pytest -q -m slow --ignore=tests/faults --ignore=tests/walk
+
+slow-systems: .venv/.ready ## the slow tests of whole systems: processes that die, stores that fail, rates
+	@$(PY) -m pytest -q -m slow tests/faults tests/walk
 
 bench: .venv/.ready ## measure beside what else one might use, and what waiting, lanes and others cost (about an hour)
 	@$(PY) -m bench

@@ -28,6 +28,7 @@ from worker.commands.lanes import lanes
 from worker.commands.letter_actions import ACTIONS
 from worker.commands.operating import ops
 from worker.commands.output import Exit, ReaderGone, say
+from worker.commands.problem_words import WORDS
 from worker.commands.processes import demo_command, sandbox_command
 from worker.commands.serving import serve_command
 from worker.commands.session import Session
@@ -56,7 +57,7 @@ for command in (
     jobs, tail_command, lanes, dlq, ops, alerts, workers_command, hub, tokens, keys,
 ):  # fmt: skip
     cli.add_command(command)
-for action in ACTIONS:
+for action in (*ACTIONS, *WORDS):
     dlq.add_command(action)
 
 

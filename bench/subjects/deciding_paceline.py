@@ -33,7 +33,8 @@ import_module("tasks")  # its actors are declared on the broker that is there by
 def permit() -> Decide:
     """The right to make one call, from before it until its answer."""
     line = Line(broker.client)
-    scripts, server = broker.scripts.over(line.client), line.server()
+    line.open()
+    scripts, server = broker.scripts.over(line), line.server()
     facts = {
         "group": f"{ACCOUNT}|{BUDGET}", "worker": "bench", "lease_us": 35_000_000, "transit_us": 5_000_000,
         "quiet_us": 15_000_000, "mode": "fresh", "run": server.run, "durable": server.durable,

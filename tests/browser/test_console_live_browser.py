@@ -51,7 +51,8 @@ def test_a_table_under_the_pointer_waits_and_says_so(chromium: Chromium, scene: 
         assert chromium.run(SHOWN_AT) == before, "the table rests under the pointer"
         chromium.run("await page.mouse.move(4, 4)")
         chromium.run("await page.locator('#fresh').waitFor({state: 'hidden'})")
-        assert chromium.run(SHOWN_AT) != before
+        moved_on = "(was) => document.querySelector('#live').getAttribute('data-now') !== was"
+        chromium.run(f"await page.waitForFunction({moved_on}, given.before)", before=before)
         assert chromium.violations() == []
 
 

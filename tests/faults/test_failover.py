@@ -48,6 +48,7 @@ def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command
         for worker in workers:
             worker.freeze()
         waiting, starts = stage.enqueue(STATUS, 60), stage.enqueue(START, 8)
+        until(lambda: after.states(waiting + starts) == {"waiting": 68}, 20)
         replica.lag()  # it knows that they wait, and will not hear how they end
         for worker in workers:
             worker.thaw()

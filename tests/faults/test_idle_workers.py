@@ -16,7 +16,7 @@ PER_SECOND = 2.0
 
 
 def watch(proxy: Proxy) -> tuple[float, Counter[str]]:
-    """Requests a second over a while, and what they were; from the first beat on, in which each script is sent whole."""
+    """Requests a second over a while, and what they were; after the first beat, in which each script is sent whole."""
     until(lambda: proxy.counts()["recent"] >= 1, 30)
     before, began = proxy.counts(), time.monotonic()
     time.sleep(WATCHED_S)

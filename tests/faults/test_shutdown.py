@@ -1,11 +1,12 @@
 """SIGTERM while long calls run: a worker drains, hoards nothing, and leaves in time."""
 
+import re
 import time
 
 import pytest
 
 from tests.conservation import assert_conserved
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, worker_command
 from tests.faults.proxy import Proxy
 from tests.faults.stage import PARTY, START, STATUS, Stage, until
 
@@ -59,6 +60,33 @@ def test_an_order_to_stop_that_reaches_master_and_child_alike_drains_as_one_orde
         assert stage.client.zcard(stage.keys("leases")) == 0
     assert stage.crashes() == 0
     stage.assert_each_sent_once(ids)
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_told_to_stop_while_the_store_is_away_leaves_in_time_and_loses_nothing(stage: Stage) -> None:
+    """What it could not say is found out when its leases lapse: reads are asked for again, commands are unknown."""
+    (patience_ms,) = re.findall(r"--worker-shutdown-timeout (\d+)", " ".join(worker_command()))
+    stage.apis.fault("delay", {}, times=4, delay_s=1.5)
+    with Fleet(stage.env | {"PACELINE_DELIVER__TOTAL_DEADLINE_S": "6"}, stage.folder) as fleet:
+        (leaving,) = fleet.start(1)
+        starts, cars = stage.enqueue(START, 2), stage.enqueue(STATUS, 2)
+        stage.apis.wait_for(4)
+        stage.store.kill()
+        began = time.monotonic()
+        leaving.terminate()
+        assert leaving.wait(90) == 0
+        assert time.monotonic() - began < int(patience_ms) / 1000
+        assert leaving.text().count("this process leaves") == 4
+        stage.store.restart()
+        assert stage.states(starts + cars) == {"running": 4}
+        fleet.start(1)
+        more = stage.enqueue(STATUS, 3)
+        stage.await_all_ended()
+    assert stage.states(cars + more) == {"done": 5}
+    assert {stage.job(job)["err"] for job in starts} == {"outcome_unknown"}
+    assert [stage.arrivals(job) for job in starts + cars + more] == [1, 1, 2, 2, 1, 1, 1]
     stage.assert_within_limits()
     assert_conserved(stage.client, stage.keys)
 

@@ -19,7 +19,7 @@ READS_THE_ENVIRONMENT = ("settings/", "worker/__main__.py", "worker/sandbox/__ma
 
 
 def is_data_table(path: Path) -> bool:
-    return path.match("tasks/*/rows.py") or path.match("worker/fail/policy.py")
+    return path.match("tasks/*/rows.py") or path.match("worker/fail/policy.py") or path.name == "paceline_calls.py"
 
 
 def test_the_root_holds_only_what_the_layout_names() -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tests.house.source import ROOT
+from worker.accept.intake.describing_calls import typed_calls
 
-FILE = ROOT / "worker" / "accept" / "intake" / "openapi.json"
+INTAKE = ROOT / "worker" / "accept" / "intake"
+FILE, CALLS = INTAKE / "openapi.json", INTAKE / "paceline_calls.py"
 
 
 @pytest.fixture
@@ -29,6 +31,10 @@ def made() -> str:
 
 def test_the_committed_document_is_the_one_that_is_served() -> None:
     assert FILE.read_text(encoding="utf-8") == made(), "run: python -m tests.house.test_openapi"
+
+
+def test_the_committed_types_of_calls_are_those_of_the_document(described: dict[str, Any]) -> None:
+    assert CALLS.read_text(encoding="utf-8") == typed_calls(described), "run: python -m tests.house.test_openapi"
 
 
 def test_every_operation_is_described_with_what_it_takes(described: dict[str, Any]) -> None:
@@ -49,3 +55,4 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     FILE.write_text(made(), encoding="utf-8")
+    CALLS.write_text(typed_calls(json.loads(made())), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Fixtures of the suites that drive the store's decisions themselves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import redis
 
 from tests.integration.desk import ROOMY, Desk, account
 from tests.integration.floor import Floor, Hands
-from worker.store.scripts import FOLDER
+from worker.store.scripts import FOLDER, Scripts
+
+Heard = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -58,3 +60,25 @@ def make_floor(store: "redis.Redis[bytes]", redis_url: str, lua_folder: Path) ->
 def floor(make_floor: Callable[..., Floor]) -> Floor:
     """A broker of four threads whose own clock stands still."""
     return make_floor(clock=Hands().clock)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """What the store is asked from now on, in order."""
+    found: Heard = []
+    ask = Scripts.__call__
+
+    def listen(self: Scripts, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
+        found.append((name, dict(facts)))
+        return ask(self, name, facts, *blobs)
+
+    monkeypatch.setattr(Scripts, "__call__", listen)
+    return found
+
+
+@pytest.fixture
+def small(make_floor: Callable[..., Floor]) -> Callable[..., Floor]:
+    """Makes a floor whose lanes have no cap that would be in the way."""
+    return lambda threads, **changes: make_floor(
+        threads=threads, clock=Hands().clock, BROKER__LANE_CAP="1000", **changes
+    )

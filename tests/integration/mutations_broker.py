@@ -2,6 +2,7 @@
 "`mutations_leases.py`."""
 
 import redis
+from dramatiq.errors import ConnectionClosed
 
 from tests.integration import test_rules_broker_crashes as crashes
 from tests.integration import test_rules_broker_due as due
@@ -17,6 +18,9 @@ from tests.integration.mutations_callbacks import CALLBACK_RULES
 from tests.integration.mutations_leases import LANE_RULES, LEASE_RULES
 from tests.integration.mutations_memory import MEMORY_RULES
 from tests.integration.mutations_trouble import TROUBLE_RULES
+from tests.integration.mutations_turn import TURN_RULES
+
+LETTER = "parts/letter.lua"
 
 _CRASHES = [
     *without(
@@ -66,12 +70,12 @@ _CRASHES = [
         changes={"rep": 1}, sent=True, state="waiting",
     ),
     *without(
-        "never blindly", "redrive.lua", "and not A.unknown then return 'unknown' end",
-        "and false then return 'unknown' end",
+        "never blindly", LETTER, "J['repeat'] ~= '1' and not unknown", "false",
         crashes.test_an_unknown_outcome_is_sent_again_only_by_somebody_who_says_so,
     ),
     *without(
-        "a redrive goes to the end", "redrive.lua", "J.place = I(redis.call('HINCRBY', k_meta(), 'place', 1))\n", "",
+        "a redrive goes to the end", LETTER,
+        "  J.place = I(redis.call('HINCRBY', k_meta(), 'place', 1) + (order.behind and BEHIND or 0))\n", "",
         crashes.test_a_redriven_job_begins_at_the_end_of_the_line_with_nothing_counted,
     ),
     *without(
@@ -79,7 +83,7 @@ _CRASHES = [
         crashes.test_a_redriven_job_of_an_unknown_operation_is_given_new_patience,
     ),
     *without(
-        "discarded", "redrive.lua", "if J.disc then return 'discarded' end\n", "",
+        "discarded", LETTER, "if J.disc then return 'discarded' end\n", "",
         crashes.test_a_discarded_letter_is_not_sent_again_until_the_mark_is_undone,
     ),
     *without(
@@ -194,7 +198,7 @@ _DUE = [
         due.test_a_job_past_its_deadline_expires_and_is_never_handed_out,
     ),
     *without(
-        "expired ones too", "redrive.lua", "if J.state ~= 'dead' and J.state ~= 'expired' then",
+        "expired ones too", LETTER, "if J.state ~= 'dead' and J.state ~= 'expired' then",
         "if J.state ~= 'dead' then",
         due.test_an_expired_job_can_be_sent_again,
     ),
@@ -336,7 +340,7 @@ _PROCESS = [
         process.test_a_sent_message_goes_through_the_same_checks_as_every_other_way_in,
     ),
     *without(
-        "free threads", "worker/broker/threads.py", "max(0, self.total - len(self._held))", "self.total",
+        "free threads", "worker/broker/threads.py", "return self.total - len(self._held)", "return self.total",
         process.test_jobs_are_taken_for_free_threads_only,
         process.test_another_consumer_knows_what_the_one_before_has_handed_out,
     ),
@@ -354,8 +358,8 @@ _PROCESS = [
     ),
     *without(
         "never stuck, whatever the error", "worker/broker/acknowledging.py",
-        "        except Exception as error:\n            if is_outage(error):",
-        "        except redis.RedisError as error:\n            if is_outage(error):",
+        "        except Exception as error:\n            if not is_outage(error):",
+        "        except redis.RedisError as error:\n            if not is_outage(error):",
         process.test_an_answer_that_can_never_be_said_buries_the_job_and_frees_the_thread,
         error=TypeError("cannot be written as JSON"), dies_of=(TypeError,),
     ),
@@ -413,18 +417,32 @@ _PROCESS = [
         "                if False:\n                    self._condition.wait",
         process.test_a_draining_process_takes_nothing_more,
     ),
+    *(
+        row
+        for rule, file, text, instead in (
+            ("leaving ends the asking", "acknowledging", "elif self._time_left_s() > ONCE_MORE_S:", "elif True:"),
+            ("staying asks on", "acknowledging", "            return math.inf\n", "            return 0.0\n"),
+            ("leaving began once", "threads", "            if not self.draining:\n", "            if True:\n"),
+            ("the last word is short", "acknowledging", "min(PATIENCE_S, self._time_left_s())", "PATIENCE_S"),
+        )
+        for row in without(
+            rule, f"worker/broker/{file}.py", text, instead,
+            process.test_a_process_that_leaves_asks_an_absent_store_no_longer_than_a_call_could_last,
+            dies_of=(AssertionError, ConnectionClosed),
+        )
+    ),
     *without(
         "renewed soon after an outage", "worker/broker/leases.py", "            elif self._away:",
         "            elif False:",
         process.test_a_renewal_that_failed_is_tried_again_long_before_the_next_is_due,
     ),
     *without(
-        "send by", "worker/broker/taking.py", "send_by_s = asked_s + 0.9 * broker",
-        "send_by_s = asked_s + 1.5 * broker",
+        "send by", "worker/broker/taking.py", "send_by_s = question.asked_s + 0.9 * broker",
+        "send_by_s = question.asked_s + 1.5 * broker",
         process.test_a_permit_may_be_used_for_less_than_its_lease_from_before_it_was_asked_for,
     ),
     *without(
-        "clock steps", "worker/broker/taking.py", "        if advance_us > ours_us + STEP_US:", "        if False:",
+        "clock steps", "worker/broker/taking.py", "if step_s := self.clock.step_s(now_us):", "if step_s := 0.0:",
         process.test_a_clock_of_the_server_that_stepped_forward_is_suspect,
     ),
     *without(
@@ -519,7 +537,7 @@ _STORE = [
         store.test_the_clock_is_the_servers_unless_a_test_gives_one,
     ),
     *without(
-        "one table of keys", "worker/store/keys.py", "body = f\"P .. '{pieces[0]}'\"", "body = f\"'{pieces[0]}'\"",
+        "one table of keys", "worker/store/keys.py", "words = [f\"P .. '{first}'\"]", "words = [f\"'{first}'\"]",
         store.test_every_key_has_the_hash_tag_of_its_partition,
         store.test_partitions_know_nothing_of_each_other,
     ),
@@ -538,11 +556,12 @@ _STORE = [
         store.test_of_a_batch_with_one_bad_job_none_is_taken_in,
     ),
     *without(
-        "damaged records", "parts/job.lua", "if not (v[1] and v[2] and v[3] and v[5]) then return nil end",
-        "if not v[1] then return nil end",
+        "damaged records", "parts/job.lua", "if not (J.state and J.op and J.acct and J.budget) then",
+        "if not J.state then",
         store.test_a_damaged_record_at_the_head_of_a_line_stops_nobody, dies_of=(redis.ResponseError,),
     ),
 ]  # fmt: skip
 
 BROKER_RULES: list[Mutation] = [*LANE_RULES, *LEASE_RULES, *_CRASHES, *_ONCE, *_DUE, *_WAKING, *_PROCESS, *_STORE,
-*_STAMPEDE, *MEMORY_RULES, *TROUBLE_RULES, *CALLBACK_RULES]
+*_STAMPEDE, *MEMORY_RULES, *TROUBLE_RULES, *CALLBACK_RULES,
+*TURN_RULES]

@@ -18,8 +18,8 @@ LANE_RULES = [
         due.test_a_due_urgent_job_goes_before_all_due_bulk,
     ),
     *without(
-        "a lane is a line", "parts/lease.lua", "redis.call('ZREM', k_queue(J.lane, J.prio), J.id)",
-        "redis.call('ZPOPMAX', k_queue(J.lane, J.prio))",
+        "a lane is a line", "parts/lease.lua", "redis.call('ZREM', k_queue(lane, p), unpack(ids))",
+        "redis.call('ZPOPMAX', k_queue(lane, p), #ids)",
         lanes.test_jobs_of_a_lane_go_in_the_order_in_which_they_came,
     ),
     *without(
@@ -112,16 +112,38 @@ LANE_RULES = [
         slices.test_two_processes_share_one_look,
     ),
     *without(
+        "a look that stopped goes on", "judge.lua",
+        "redis.call('HSET', k_meta(), 'judging', number and 'f' .. I(number) .. ' ' .. cursor or at)\n", "",
+        slices.test_a_look_that_was_broken_off_is_gone_on_with,
+    ),
+    *without(
+        "what is kept of accounts that are gone", "judge.lua", "{k_tally(), k_samples(), k_watches()}",
+        "{k_tally(), k_watches()}",
+        slices.test_accounts_that_are_gone_by_the_thousands_are_forgotten_by_and_by,
+    ),
+    *without(
+        "slice by slice", "worker/limiter/quota.py", "while not after or len(rows) == SLICE:", "while not after:",
+        slices.test_the_figures_of_all_accounts_are_asked_for_in_slices, count=slices.SLICE + 1,
+    ),
+    *without(
+        "brought to their end", "configure.lua", "redis.call('HSET', k_conf(), 'whole', A.digest)\n", "",
+        slices.test_settings_that_hold_are_brought_by_the_first_process_alone,
+    ),
+    *without(
+        "not whole any more", "configure.lua", "'whole', 'lane_cap')", "'lane_cap')",
+        slices.test_the_older_settings_hold_again_when_nobody_is_left_to_bring_the_newer_to_their_end,
+    ),
+    *without(
         "caps end", "parts/lane.lua",
         "if redis.call('SREM', k_capped(), lane) == 1 then", "if false then",
         lanes.test_a_lane_at_its_cap_goes_on_when_one_of_its_jobs_has_landed,
     ),
     *without(
-        "one thread for urgent work", "take.lua", "if A.keep == 1 and urgent > now - 600000000 then", "if false then",
+        "one thread for urgent work", "take.lua", "if A.keep == 1 and URGENT > now - 600000000 then", "if false then",
         lanes.test_the_last_thread_is_kept_for_urgent_work_while_there_is_any,
     ),
     *without(
-        "only while urgent work was seen", "take.lua", " and urgent > now - 600000000 then", " then",
+        "only while urgent work was seen", "take.lua", " and URGENT > now - 600000000 then", " then",
         lanes.test_no_thread_is_kept_where_no_urgent_job_was_seen_for_long,
     ),
     *without(
@@ -273,7 +295,7 @@ LEASE_RULES = [
         leases.test_a_late_answer_settles_a_job_that_expired_meanwhile,
     ),
     *without(
-        "a redrive begins anew", "redrive.lua", "'acked', 'last', 'sending')", "'acked', 'sending')",
+        "a redrive begins anew", "parts/letter.lua", "'acked', 'last', 'sending')", "'acked', 'sending')",
         leases.test_after_a_redrive_a_late_answer_decides_nothing,
     ),
     *without(

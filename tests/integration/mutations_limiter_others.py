@@ -1,5 +1,6 @@
 """The limiter's rules about others who use the same account."""
 
+from tests.integration import test_estimates as estimates
 from tests.integration import test_rules_limiter_neighbours as neighbours
 from tests.integration import test_rules_limiter_others as others
 from tests.integration.mutations import Mutation as Without
@@ -28,15 +29,32 @@ _TOLD = [
         others.test_what_others_use_becomes_less_no_faster_than_the_window_passes, {"steps": 70},
     ),
     Without(
-        "a refusal is a sign", PERMIT, ", 'sign', I(now))", ")", others.test_a_refusal_says_that_there_are_others,
+        "a refusal is a sign", PERMIT, "w.shut, w.sign = math.max(w.shut, now + wait), now",
+        "w.shut = math.max(w.shut, now + wait)", others.test_a_refusal_says_that_there_are_others,
     ),
     Without(
         "who tells nothing any more", PERMIT, "        others_untold(w, now)\n", "",
         others.test_when_answers_tell_nothing_any_more_nobody_waits_for_them,
     ),
     Without(
-        "and is not forgotten for it", OTHERS, "'heard', '0')", "'heard', '0', 'fgn_till', '0')",
+        "and is not forgotten for it", OTHERS, "then w.heard = 0 end", "then w.heard, w.fgn_till = 0, 0 end",
         others.test_when_answers_tell_nothing_any_more_nobody_waits_for_them,
+    ),
+]  # fmt: skip
+
+_FORETOLD = [
+    Without(
+        "an estimate leaves others their room", "forecast.lua", "window_reserve(w, A.p, now) - others)",
+        "window_reserve(w, A.p, now))",
+        estimates.test_what_others_use_and_what_is_kept_free_for_them_is_counted_in_every_turn,
+    ),
+    Without(
+        "and the margin", "forecast.lua", "w.fgn + others_margin(w, now)", "w.fgn",
+        estimates.test_what_others_use_and_what_is_kept_free_for_them_is_counted_in_every_turn,
+    ),
+    Without(
+        "an estimate is as careful as the jobs", "forecast.lua", ", sure_from(w, n))", ")",
+        estimates.test_after_a_loss_the_estimate_waits_as_the_jobs_do,
     ),
 ]  # fmt: skip
 
@@ -60,7 +78,7 @@ _CARE = [
         {"windows": 1.55, "careful": False},
     ),
     Without(
-        "a margin", OTHERS, "free = free - math.ceil(1.5 * math.sqrt(2 * w.fgn * (now - w.fgn_at) / w.len))", "",
+        "a margin", OTHERS, "free = free - others_margin(w, now)", "",
         others.test_a_margin_is_left_that_grows_while_nothing_is_told,
     ),
     Without(
@@ -142,4 +160,4 @@ _FIGURES = [
     ),
 ]  # fmt: skip
 
-OTHERS_RULES: list[Without] = [*_TOLD, *_CARE, *_FIGURES]
+OTHERS_RULES: list[Without] = [*_TOLD, *_FORETOLD, *_CARE, *_FIGURES]

@@ -47,7 +47,7 @@ MEMORY_RULES = [
     ),
     *without(
         "asked once per connection", "worker/store/connection.py",
-        "if self._known is None or self._known[0]() is not sock:", "if self._known is None:",
+        "= connection, os.getpid(), None", "= connection, os.getpid(), self._server",
         memory.test_a_connection_made_anew_is_never_taken_for_the_one_before,
     ),
 ]  # fmt: skip

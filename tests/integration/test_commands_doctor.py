@@ -1,6 +1,7 @@
 """`doctor` and `workers`: is everything well?"""
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -184,3 +185,14 @@ def test_workers_are_listed_with_what_they_run(bench: Bench, run: Terminal) -> N
     assert said.lines[1].split()[0] == bench.broker.worker_id
     assert said.err == "paceline: 1 process, 4 threads."
     bench.wait(job)
+
+
+def test_a_port_that_somebody_else_listens_on_is_said_in_one_line(run: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run("serve", "--host", "127.0.0.1", "--port", str(port))
+    assert said.code == 2
+    assert said.err == (
+        f"paceline: expected an address to listen on, got 127.0.0.1, port {port} (address already in use); choose "
+        "another with --port or --host."
+    )

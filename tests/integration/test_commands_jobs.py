@@ -155,7 +155,7 @@ def test_some_done_and_some_dead_is_partly_done(bench: Bench, run: Terminal) -> 
 
 
 def test_jobs_are_listed_by_state(bench: Bench, run: Terminal) -> None:
-    assert run("jobs", "list").err == "paceline: no job is running or awaiting or waiting"
+    assert run("jobs", "list").err == "paceline: no job is running, awaiting or waiting"
     assert run("jobs", "list", "--json").records == []
     jobs = run(*READ, "--params", PLACE, "--count", "3").lines
     assert [record["id"] for record in run("jobs", "list", "--json").records] == jobs

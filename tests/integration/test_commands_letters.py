@@ -1,5 +1,6 @@
 """`dlq`: looking at what died, and doing something about it."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import redis
 from settings.surroundings import surroundings
 from tests.integration.fate_bench import Bench
 from tests.integration.terminal import Terminal
+from worker.console.query import read_query
 from worker.sandbox.server import Sandbox
 
 PLACE = {"country_code": "IN", "party_id": "CPO", "location_id": "LOC-0001"}
@@ -211,7 +213,7 @@ def test_letters_by_id_answer_for_each(bench: Bench, run: Terminal) -> None:
         (("redrive",), "expected ids or a filter"),
         (("discard", "0-some", "--all"), "expected ids or a filter, got both"),
         (("list", "--discarded", "--expired"), "expected --discarded or --expired, got both"),
-        (("list", "--since", "yesterday"), "expected a length of time such as 30s"),
+        (("list", "--since", "yesterday"), "a length of time such as 30s"),
         (("list", "--limit", "0"), "0 is not in the range"),
     ],
 )
@@ -262,3 +264,34 @@ def test_a_reader_that_has_seen_enough_is_no_failure(bench: Bench, run: Terminal
         assert export.stderr is not None
         assert export.stderr.read() == ""
         assert export.wait(60) == 0
+
+
+def test_what_people_say_of_problems_and_letters(bench: Bench, run: Terminal) -> None:
+    letter = not_found(bench)
+    problem = run("dlq", "problems", "--json").records[0]["fingerprint"]
+    assert run("dlq", "note", letter, "the", "location", "moved").code == 0
+    assert run("dlq", "note", problem, "asked their support").code == 0
+    [note] = run("dlq", "show", letter, "--json").records[0]["notes"]
+    assert note["text"] == "the location moved"
+    said = {"acknowledge": "acknowledged", "resolve": "resolved", "ignore": "ignored", "reopen": "open"}
+    for word, state in said.items():
+        answer = run("dlq", word, problem, "--reason", "so it is", "--json")
+        assert (answer.code, answer.records) == (0, [{"problem": problem, "state": state}])
+    assert run("dlq", "reopen", problem).code == 1
+    assert run("dlq", "ignore", "f" * 16).code == run("dlq", "note", "0-none", "x").code == 4
+
+
+def test_times_are_said_as_in_addresses(bench: Bench, run: Terminal) -> None:
+    letter = not_found(bench)
+    for options, found in (
+        (["--since", "1h"], {letter}), (["--since", "2100-01-01T00:00:00Z"], set()), (["--until", "1h"], set()),
+        (["--until", "2100-01-01T00:00:00Z"], {letter}), (["--since", "2000-01-01T00:00:00Z"], {letter}),
+    ):  # fmt: skip
+        assert {record["id"] for record in run("dlq", "list", "--json", *options).records} == found
+    for pile in ("dead", "discarded", "expired"):  # as the console's page shows it
+        for asked in ({}, {"account": "hub:IN-ABC", "until": "2h", "class": "not_found"}):
+            said = shlex.split(read_query({**asked, "pile": pile}).command())
+            assert (said[:3], run(*said[3:], "--json").code) == (["python", "-m", "worker"], 0)
+    assert run("dlq", "problems", "--since", "2100-01-01T00:00:00Z", "--json").records == []
+    answer = run("dlq", "list", "--since", "yesterday")
+    assert answer.code == 2 and "2026-01-31T09:00:00Z" in answer.err

@@ -110,8 +110,8 @@ def test_a_filter_is_the_one_of_the_consoles_addresses(bench: Bench, run: Termin
         assert run("dlq", "redrive", "--filter", asked, "--dry-run", "--json").record["letters"] == 1
     assert run("dlq", "redrive", "--filter", "class=never", "--dry-run", "--json").record["letters"] == 0
     for words, said in (
-        (("--filter", "colour=red"), "expected account, operation, class, problem, since, pile"),
-        (("--filter", "since=yesterday"), "expected a length of time"),
+        (("--filter", "colour=red"), "expected account, operation, class, problem, since, until, pile"),
+        (("--filter", "since=yesterday"), "expected since to be a length of time"),
         (("--filter", "pile=discarded"), "restore them first"),
         (("--filter", "class=a", "--class", "b"), "expected error_class in --filter or as an option, got both"),
         (("--filter", "class=a", "0-some"), "expected ids or a filter, got both"),

@@ -121,12 +121,12 @@ def test_mistakes_and_what_is_not_there_are_said(seat: Seat) -> None:
         ({"pace": "0"}, "pace: expected 0.01 to 1000"),
         ({"total": "5000"}, "expected the number of letters, 5000"),
         ({"verb": "burn"}, "expected one of redrive"),
-        ({"until": "-1"}, "expected a whole number"),
+        ({"as_of": "-1"}, "expected a whole number"),
         ({"pile": "expired"}, "choose another pile"),
     ):
         refused = seat.post("/operations", fields | {"reason": "x"} | more)
         assert refused.status == 400 and said in refused.text, more
-    assert seat.post("/operations", fields | {"reason": "x", "until": "1"}).status == 409
+    assert seat.post("/operations", fields | {"reason": "x", "as_of": "1"}).status == 409
     assert seat.post("/operations", fields | {"reason": "x"}, origin="http://elsewhere.example").status == 403
     for path in ("/operations/op-1", "/operations/op-" + "0" * 20, "/operations/" + "x" * 3000):
         assert seat.get(path).status == 404

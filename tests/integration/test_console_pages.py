@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from tests.integration.console_seat import PAGES, Page, Seat
+from tests.integration.console_seat import NOWHERE, PAGES, Page, Seat
 from worker.fail.dead_letter import Filter
 from worker.store.embedded import EmbeddedServer
 
@@ -140,6 +140,26 @@ def test_a_job_is_found_by_its_id_and_by_its_key(seat: Seat) -> None:
     assert nothing.status == 200 and "Nothing has this id or key" in nothing.text
 
 
+def test_jobs_are_filtered_as_the_form_says_and_saved_so(seat: Seat) -> None:
+    job = seat.bench.run("hub.get_location", params=NOWHERE | {"location_id": "LOC-0001"}).job_id
+    seat.bench.until(lambda: job in seat.get("/jobs?state=done").text, "the list")
+    page = seat.get("/jobs?state=done&operation=hub.get_location").text
+    assert "<option selected>done</option>" in page and "<option selected>hub.get_location</option>" in page
+    assert job in page and "<option selected>" not in seat.get("/jobs").text
+    rows = [json.loads(line) for line in seat.get("/export/jobs.jsonl?state=done").text.splitlines()]
+    assert job in {row["id"] for row in rows} and {row["state"] for row in rows} == {"done"}
+    assert "No such job" in seat.get("/jobs?state=expired&account=nobody").text
+    assert seat.get("/export/jobs.csv?state=x").status == 400
+
+
+def test_until_is_read_as_since_is_and_goes_into_the_plan(seat: Seat) -> None:
+    job = seat.not_found()
+    assert job in seat.get("/dead-letters?until=2100-01-01T00:00:00Z").text
+    assert "No letter fits" in seat.get("/dead-letters?until=1h").text
+    plan = Page(seat.get("/dead-letters/plan?verb=redrive&until=2100-01-01T00:00:00Z").text)
+    assert plan.hidden["until"] == "2100-01-01T00:00:00Z" and plan.hidden["as_of"].isdecimal()
+
+
 def test_letters_come_page_by_page_without_gap_or_repeat(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(7):
         seat.not_found()
@@ -173,7 +193,8 @@ def test_bundles_are_saved_and_not_shown(seat: Seat) -> None:
 
 def test_mistakes_in_an_address_are_said(seat: Seat) -> None:
     for address, said in (
-        ("/dead-letters?since=yesterday", "expected a length of time such as 30s"),
+        ("/dead-letters?since=yesterday", "a length of time such as 30s"),
+        ("/dead-letters?until=2h30", "2026-01-31T09:00:00Z"),
         ("/dead-letters?pile=heap", "expected one of dead"),
         ("/dead-letters?problem=x", "expected 16 hexadecimal digits"),
         ("/dead-letters?before=x", "begin with the newest"),

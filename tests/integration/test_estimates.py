@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.integration.desk import BULK, CAR, NORMAL, READ, START, URGENT, Desk, account
+from tests.integration.desk import BULK, CAR, LEASE_S, NORMAL, READ, START, URGENT, Desk, account
+from tests.integration.meter import answer, limit, out
 from worker.accept.jobs import Job, read_jobs
 from worker.limiter.estimate import CALL_S, expected_s, jobs_ahead
 from worker.store.partition import Partition
@@ -95,3 +96,30 @@ def test_a_budget_without_windows_is_open_at_once(desk: Desk) -> None:
     partition = Partition(desk.client, desk.keys, desk.scripts)
     [job] = desk.put(1, budget="other")
     assert expected_s(job_of(partition, job), partition) == 0
+
+
+def test_what_others_use_and_what_is_kept_free_for_them_is_counted_in_every_turn(desk: Desk) -> None:
+    limit(desk, minute=(100, 60))
+    partition = Partition(desk.client, desk.keys, desk.scripts)
+    desk.put(1)
+    answer(desk, out(desk, 1)[0], {"minute": {"limit": 100, "remaining": 49}})  # others: 51, not to be told from 50
+    desk.wait(1)
+    ids = desk.put(150)
+    foretold = [expected_s(job_of(partition, ids[at]), partition) or 0.0 for at in (40, 47, 60, 100)]
+    assert foretold[0] == 0
+    assert foretold[1] > 50, "of the 48 that are free, two or three are kept"
+    assert 0 < foretold[2] < 62 < 118 < foretold[3], "and the next turn is of no more than half"
+
+
+def test_after_a_loss_the_estimate_waits_as_the_jobs_do(desk: Desk) -> None:
+    limit(desk, minute=(10, 60))
+    desk.take(mode="wait")
+    desk.wait(LEASE_S + 0.001)
+    partition = Partition(desk.client, desk.keys, desk.scripts)
+    [job] = desk.put(1)
+    assert desk.take(mode="wait").slips == []
+    dealt = desk.take(mode="wait")
+    foretold = expected_s(job_of(partition, job), partition)
+    assert foretold == pytest.approx((dealt.next_us - dealt.now_us) / 1e6)
+    desk.wait(float(foretold or 0) + 0.001)
+    assert [slip.id for slip in desk.take(mode="wait").slips] == [job]

@@ -1,6 +1,7 @@
 """The client that other services copy: it works against a real web process, and carries nothing else with it."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import redis
 from tests.integration.fate_bench import Bench
 from tests.integration.fate_web import listening
 from tests.integration.intake import READ, STOP, Web
-from worker.accept.intake import paceline_client
+from worker.accept.intake import paceline_calls, paceline_client
 from worker.accept.intake.paceline_client import AsyncClient, Client, Failed, PacelineRefused
 from worker.sandbox.server import Sandbox
 from worker.store.embedded import EmbeddedServer
@@ -43,6 +44,18 @@ def test_a_service_asks_waits_and_gets_its_result(bench: Bench, client: Client) 
     assert asked[1] == job
     assert isinstance(client.wait(job), dict)
     assert client.job(job)["state"] == "done"
+
+
+def test_a_typed_call_is_asked_for_like_any_other(bench: Bench, client: Client) -> None:
+    made = paceline_calls.stellantis_b2b_get_vehicle_status(str(ACCOUNT), {"fid": "FLEET-1", "vid": "V"}, key="typed")
+    job = client.ask(made)
+    assert client.ask(made) == job == client.enqueue(made["operation"], made["account"], made["params"], key="typed")
+    assert client.job(job)["operation"] == "stellantis.b2b.get_vehicle_status"
+    stop = paceline_calls.hub_stop_session("hub:IN-ABC", {"session_id": "S-1"}, priority="normal")
+    answers = list(client.enqueue_many([made, stop]))
+    assert ([answer["status"] for answer in answers], answers[0]["id"]) == ([202, 202], job)
+    for one in answers:
+        client.cancel(one["id"])
 
 
 def test_a_call_that_ended_badly_is_raised_with_all_that_is_known(bench: Bench, client: Client) -> None:
@@ -85,6 +98,8 @@ def test_the_same_from_a_coroutine(bench: Bench) -> None:
         await asyncio.gather(*(client.wait(job) for job in jobs))
         answers = await client.enqueue_many([READ])
         await client.wait(answers[0]["id"])
+        typed = paceline_calls.stellantis_b2b_get_vehicle_status(str(ACCOUNT), {"fid": "FLEET-1", "vid": "V"})
+        await client.wait(await client.ask(typed))
         return [(await client.job(job))["state"] for job in jobs]
 
     assert asyncio.run(story()) == ["done"] * 5
@@ -101,8 +116,13 @@ def test_a_process_that_is_away_is_asked_again_until_it_is_back(store_server: Em
         Client(f"http://127.0.0.1:{web.port}", patience_s=0.2).enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
 
 
-def test_the_file_works_on_its_own(tmp_path: Path) -> None:
-    shutil.copy(str(paceline_client.__file__), tmp_path)
-    command = [sys.executable, "-S", "-c", "import paceline_client, sys; print('worker' in sys.modules)"]
+def test_the_files_work_on_their_own_as_the_readme_says(bench: Bench, tmp_path: Path) -> None:
+    for module in (paceline_client, paceline_calls):
+        shutil.copy(str(module.__file__), tmp_path)
+    readme = Path(str(paceline_client.__file__)).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+    [code] = [one for one in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "paceline_calls" in one]
+    code = code.replace('"http://localhost:8080", "pace_…"', repr(str(bench.settings.public_url)))
+    bench.start()
+    command = [sys.executable, "-S", "-c", f"{code}\nimport sys; print('worker' in sys.modules, result['vin'] != '')"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "False True"

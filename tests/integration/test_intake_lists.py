@@ -1,5 +1,8 @@
 """Lists over HTTP: one grammar of filters, pages that lose nothing, numbers for Prometheus."""
 
+import csv
+import io
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -142,7 +145,33 @@ def test_a_query_that_is_not_understood_is_refused_and_never_ignored(web: Web, p
     assert query.partition("=")[0] in said.json["detail"]
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2h30", "2026-13-01T00:00:00Z", "2026-01-01", "-5m", "9999999d"])
+def test_a_list_is_had_as_a_file_with_all_that_fits(web: Web, desk: Desk) -> None:
+    jobs: list[str] = []
+    for _ in range(6):  # more than the longest page
+        jobs += bury(desk, 40)
+        desk.wait(61)
+    reads = jobs[:]
+    jobs += bury(desk, 3, op=START)
+    desk.client.hset(desk.keys("job", jobs[0]), "why", "=SUM(A1:A9)")
+    said = web.ask("GET", f"/v1/dead-letters?format=jsonl&operation={READ}")
+    lines = [json.loads(line) for line in said.body.splitlines()]
+    assert (said.status, said.headers["content-type"]) == (200, "application/jsonl")
+    assert "dead-letters.jsonl" in said.headers["content-disposition"]
+    assert [line["id"] for line in lines] == reads[::-1], "every page of it, in the list's order"
+    assert lines[0] == web.ask("GET", f"/v1/dead-letters?limit=1&operation={READ}").json["items"][0]
+    table = web.ask("GET", "/v1/dead-letters?format=csv").body.decode()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert sorted(row["id"] for row in rows) == sorted(jobs)
+    assert next(row for row in rows if row["id"] == jobs[0])["message"] == "'=SUM(A1:A9)"
+    assert len(web.ask("GET", "/v1/dead-letters?format=jsonl&limit=7").body.splitlines()) == 7
+    for path in ("/v1/jobs?state=dead&", "/v1/problems?", "/v1/lanes?", "/v1/operations?"):
+        rows = list(csv.DictReader(io.StringIO(web.ask("GET", f"{path}format=csv").body.decode())))
+        assert len(rows) == {"/v1/jobs?state=dead&": 243, "/v1/operations?": 0}.get(path, 2), path
+    assert web.ask("GET", "/v1/lanes?format=xml").problem == "malformed"
+    assert web.ask("GET", "/v1/dead-letters?format=csv&since=soon").problem == "malformed"
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2h30", "2026-13-01T00:00:00Z", "2026-01-01", "-5m", "9999999999d"])
 def test_a_time_of_another_form_is_refused(web: Web, since: str) -> None:
     assert web.ask("GET", f"/v1/dead-letters?since={since}").problem == "malformed"
 

@@ -271,6 +271,7 @@ def test_the_permit_of_a_lapsed_lease_is_held_until_the_call_can_no_longer_arriv
     desk.put(2)
     desk.take(1)  # at 0: lapses at 15, may arrive until 20, occupies until 30
     desk.wait(LEASE_S + TRANSIT_S + 9.9)
+    desk.take(0)  # taken back
     assert desk.take(1).slips == []
     desk.wait(0.2)
     assert len(desk.take(1).slips) == 1
@@ -281,8 +282,9 @@ def test_a_late_permit_is_not_forgotten_while_nobody_looks(desk: Desk) -> None:
     desk.hire(accounts={CAR: account("calls=tight", windows={"tight": (1, 10)})}, digest="d2")
     desk.put(2)
     desk.take(1)
-    desk.wait(LEASE_S)
+    desk.wait(LEASE_S + 0.1)
     desk.take(0)  # taken back; may arrive until 20
+    assert desk.window("tight")["late"] == 1
     desk.wait(TRANSIT_S + 8)  # more than a window later than the last look
     assert desk.take(1).slips == []
     desk.assert_whole()

@@ -193,7 +193,35 @@ def test_a_draining_process_takes_nothing_more(floor: Floor) -> None:
     for message in messages:
         floor.end(message)
     assert floor.nothing()
+    floor.broker.threads.wake()
+    assert not floor.broker.threads.wait_to_look(0)
     assert floor.client.hlen(floor.keys("lease")) == 0
+    floor.assert_whole()
+
+
+def test_a_process_that_leaves_asks_an_absent_store_no_longer_than_a_call_could_last(
+    make_floor: MakeFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    floor = make_floor(clock=hands.clock, DELIVER__TOTAL_DEADLINE_S="25")
+    job = floor.put(1)[0]
+    message = floor.next()
+    floor.refuse(monkeypatch, "finish", redis.ConnectionError("away"), times=100_000)
+    hands.s += 3600
+    with pytest.raises(ConnectionClosed):  # a process that stays asks for as long as it takes
+        floor.end(message)
+    floor.broker.threads.drain()
+    leaves_s = hands.s
+    with pytest.raises(ConnectionClosed):
+        floor.end(message)
+    assert floor.broker.threads.free == 3
+    floor.broker.threads.drain()  # told twice, as by its master's death
+    hands.s = leaves_s + 24
+    floor.end(message)
+    assert hands.s <= leaves_s + 25.2
+    assert floor.broker.threads.wait_until_idle(0)
+    assert floor.read(job)["state"] == "running"
+    assert floor.client.hlen(floor.keys("lease")) == 1
     floor.assert_whole()
 
 

@@ -179,9 +179,9 @@ def test_two_processes_share_one_look(desk: Desk) -> None:
 
 
 def test_a_look_that_was_broken_off_is_gone_on_with(desk: Desk) -> None:
-    bring(desk, settings("d2", 2 * SLICE, odd={account_name(99): 1}))
+    bring(desk, settings("d2", 2 * SLICE, odd={account_name(99): 1}))  # the last by name
     use_up(desk, 99)
-    assert look(desk)[0] == 0
+    assert look(desk) == [0, 0]
     desk.wait(3600)
     assert whole_look(desk, lambda: look(desk))
     assert len(told(desk)) == 1

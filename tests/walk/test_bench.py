@@ -100,7 +100,7 @@ def test_the_bench_counts_jobs_and_asks_of_the_store_once_the_gate_is_open() -> 
     with Field(unlimited=True) as field:
         row = throughput.one(field, "Paceline", processes=2, jobs=300)
     assert row["jobs_per_s"] > 0
-    assert 1 <= row["asked_per_job"] < 3
+    assert 0 < row["asked_per_job"] < 2.2
 
 
 @pytest.mark.slow

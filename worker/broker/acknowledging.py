@@ -2,13 +2,16 @@
 
 Promise: an answer is said until the store has it; saying it twice changes nothing. Only errors that time can mend are
 waited for; any other error buries the job as `internal`, or lets its lease lapse, so that no thread is stuck for good.
-A job the store has lost is brought back from this process's memory before its end is said. Scope: jobs in hand.
+A process that leaves waits no longer than a call of its could last: what the store has not heard by then, it finds out
+when the lease lapses. A job the store has lost is brought back from this process's memory before its end is said.
+Scope: jobs in hand.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("paceline.acknowledge")
 PATIENCE_S = 3.0
 PAUSE_S = 0.1
+ONCE_MORE_S = 8.0
+"""What asking once more may take: dramatiq's pause of 5 s, and our own patience."""
+LAST_PATIENCE_S = 1.0
+"""How long the end of a call is said that took all of the time a process had to leave."""
 
 
 class Acknowledger:
@@ -37,17 +44,29 @@ class Acknowledger:
     def acknowledge(self, message: JobMessage) -> None:
         """Tells the store a job's fate, and frees its thread once that has succeeded.
 
-        Raises `ConnectionClosed` when the store is away (dramatiq asks again in 5 s, for as long as it takes).
+        Raises `ConnectionClosed` when the store is away (dramatiq asks again in 5 s, for as long as it takes, and a
+        process that leaves would stay for that).
         """
         card = message.card
         fate = message.fate or self._undecided(card)
         try:
             self._tell_patiently(card, fate)
         except Exception as error:
-            if is_outage(error):
+            if not is_outage(error):
+                self._bury_instead(card, fate, error)
+            elif self._time_left_s() > ONCE_MORE_S:
                 raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-            self._bury_instead(card, fate, error)
+            else:
+                why = type(error).__name__
+                logger.warning("job %s: this process leaves, and its end could not be said (%s)", card.job_id, why)
         self.let_go(card)
+
+    def _time_left_s(self) -> float:
+        """For how long the store may still be waited for: without end, but in a process that leaves."""
+        threads = self._broker.threads
+        if not threads.draining:
+            return math.inf
+        return self._broker.settings.deliver.total_deadline_s - threads.drained_s
 
     def end(self, card: Card, fate: Fate) -> None:
         """Ends a job that never reached a thread. When the store is away its lease lapses instead."""
@@ -107,7 +126,7 @@ class Acknowledger:
 
     def _tell_patiently(self, card: Card, fate: Fate) -> None:
         clock = self._broker.clock
-        until = clock.monotonic() + PATIENCE_S
+        until = clock.monotonic() + max(LAST_PATIENCE_S, min(PATIENCE_S, self._time_left_s()))
         while True:
             try:
                 self._tell(card, fate)

@@ -136,12 +136,9 @@ class PacelineBroker(Broker):
     def next_job(self, timeout_s: float) -> JobMessage | None:
         """The next job for a free thread, or None after `timeout_s`."""
         while not self._waiting:
-            if not self.threads.wait_to_look(timeout_s):
-                return None
-            cards = self.threads.dealt()
-            if not cards:
+            if self.threads.wait_to_look(timeout_s):
                 self._taker.take(self.turn)
-                cards = self.threads.dealt()
+            cards = self.threads.dealt()
             opened = [self._opened(card) for card in cards]
             self._waiting.extend(message for message in opened if message is not None)
             if not self._waiting:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from worker.broker.card import read_card
-from worker.store.connection import Server
+from worker.store.connection import Server, is_outage
 from worker.store.server_clock import ServerClock
 
 if TYPE_CHECKING:
@@ -50,14 +51,17 @@ class Taker:
         """Looks for jobs now, from dramatiq's one consumer thread. Never raises for an outage."""
         try:
             question = turn.look()
-            if question is not None:
-                self._see_to(question)
-        except redis.RedisError as error:
+            if question is None:
+                return
+            self._see_to(question)
+        except Exception as error:
+            self.look_later()
+            if not isinstance(error, redis.RedisError):
+                raise
             if not self._away:
                 why = f"{type(error).__name__}: {str(error)[:200]}"
                 logger.warning("the store does not hand out jobs (%s); asking on", why)
             self._away = True
-            self.look_later()
             return
         if self._away:
             logger.info("the store hands out jobs again")
@@ -71,7 +75,8 @@ class Taker:
         facts = {
             "worker": broker.worker_id,
             "nonce": self._nonce,
-            "want": min(broker.threads.free, broker.settings.broker.max_want),
+            "want": min(broker.threads.room, broker.settings.broker.max_want),
+            "most": broker.settings.broker.max_want,
             "keep": broker.threads.keep,
             "run": server.run,
             "durable": server.durable,
@@ -84,29 +89,39 @@ class Taker:
             facts["expect"] = expected_us
         return Question(facts, asked_s, broker.clock.monotonic())
 
-    def told(self, question: Question, *, by_look: bool) -> None:
-        """Hands over what a reply deals. What needs more than that is for the consumer thread: the one that looked, or
-        will at once. Called before the next question is put.
+    def told(self, question: Question, over: Sequence[str], *, by_look: bool) -> None:
+        """Hands over what a reply deals, to threads that are free, or are so with the leases that are `over` now. What
+        needs more than that is for the consumer thread: the one that looked, or will at once. Called before the next
+        question is put.
         """
+        broker = self._broker
         if isinstance(question.reply, Exception):
-            if not by_look:
-                self.look_later()
+            broker.threads.release(*over, look=False)
+            self.failed(question.reply)
             return
         verdict, now_us, next_us, outbox, dealt, more = question.reply
         if verdict in (b"configure", b"clock"):
+            broker.threads.release(*over, look=False)
             if not by_look:
                 self._look_in(0)
             return
-        broker = self._broker
         self.clock.saw(now_us, question.asked_s)
         self._nonce = None
         self.outbox = outbox
         send_by_s = question.asked_s + 0.9 * broker.settings.broker.lease_s
-        cards = [read_card(card, now_us, send_by_s, question.taken_s) for card in dealt]
         poll_s = broker.settings.broker.idle_poll_s
         self._look_in(poll_s if next_us < 0 else min(poll_s, max(0.0, (next_us - now_us) / 1e6)))
-        if broker.threads.deal(cards, bool(more)):
+        cards = [read_card(card, now_us, send_by_s, question.taken_s) for card in dealt]
+        if broker.threads.deal(cards, bool(more), over):
             self.nudge_bell()
+
+    def failed(self, error: BaseException) -> None:
+        """A question without an answer. What was refused for good may have been carried out in part: claims it has made
+        lapse, and must not be made for other jobs under the same names.
+        """
+        if isinstance(error, redis.ResponseError) and not is_outage(error):
+            self._nonce = None
+        self.look_later()
 
     def look_later(self) -> None:
         self._look_in(BACKOFF_S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from worker.broker.card import Card
 
@@ -28,11 +28,22 @@ class Threads:
         self._bells: list[str] = []
         self.total = 0
         self.draining = False
+        self._drains_since = 0.0
         self.stopped = False
 
     @property
+    def room(self) -> int:
+        """Free threads; below 0 while more jobs are in hand than there are threads."""
+        return self.total - len(self._held)
+
+    @property
     def free(self) -> int:
-        return max(0, self.total - len(self._held))
+        return max(0, self.room)
+
+    @property
+    def may_take(self) -> bool:
+        """Whether a job that is taken now has a thread, which will not be stopped before."""
+        return self.free > 0 and not (self.draining or self.stopped)
 
     @property
     def keep(self) -> int:
@@ -43,11 +54,14 @@ class Threads:
         with self._condition:
             return list(self._held.values())
 
-    def deal(self, cards: list[Card], more: bool) -> bool:
-        """Cards for threads that are free, to be fetched with `dealt`; `more`: work is left for want of a thread.
-        Answers like `release`.
+    def deal(self, cards: list[Card], more: bool, over: Iterable[str] = ()) -> bool:
+        """Cards for threads that are free, or are with the leases that are `over` now: in one step, so that nobody sees
+        a process without a job between two of them. They are fetched with `dealt`; `more`: work is left for want of a
+        thread. Answers like `release`.
         """
         with self._condition:
+            for lease in over:
+                self._held.pop(lease, None)
             for card in cards:
                 self._held[card.lease] = card
             self._dealt += cards
@@ -63,12 +77,18 @@ class Threads:
             cards, self._dealt = self._dealt, []
             return cards
 
+    def in_hand(self, leases: Iterable[str]) -> set[str]:
+        """Those whose end frees a thread: an end that is said once more frees none."""
+        with self._condition:
+            return self._held.keys() & set(leases)
+
     def lacking(self, ending: int) -> bool:
         """Whether nothing but the lack of a thread kept this process from looking, and `ending` threads mend that now.
         Whoever is told so looks: the look that was due is theirs.
         """
         with self._condition:
-            lacking = self._stood_in_way(self.free, self.free + ending) and not (self.draining or self.stopped)
+            will_be_free = max(0, self.room + ending)
+            lacking = self._stood_in_way(self.free, will_be_free) and not (self.draining or self.stopped)
             if lacking:
                 self._look_at = None
             return lacking
@@ -110,8 +130,15 @@ class Threads:
         with self._condition:
             self._look_at = moment if self._look_at is None else min(self._look_at, moment)
 
+    @property
+    def drained_s(self) -> float:
+        """For how long this process has been leaving."""
+        return self._monotonic() - self._drains_since if self.draining else 0.0
+
     def drain(self) -> None:
         with self._condition:
+            if not self.draining:
+                self._drains_since = self._monotonic()
             self.draining = True
             self._condition.notify_all()
 
@@ -126,15 +153,15 @@ class Threads:
             return self._condition.wait_for(lambda: not self._held, timeout_s)
 
     def wait_to_look(self, timeout_s: float) -> bool:
-        """Waits until there are cards, or it is time to look and a thread is free; False after `timeout_s`, or when
-        draining.
+        """Waits until it is time to look and a thread is free: whoever is told so looks. False when there are cards,
+        after `timeout_s`, or when draining.
         """
         until = self._monotonic() + timeout_s
         with self._condition:
             while True:
                 now = self._monotonic()
                 if self._dealt:
-                    return True
+                    return False
                 if self.draining:
                     self._condition.wait(max(0.0, until - now))
                     return False

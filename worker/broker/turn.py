@@ -8,19 +8,21 @@ nobody asks while another does. Scope: who speaks when; what an answer means is 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import redis
-
 from worker.broker.taking import Question, Taker
-from worker.store.connection import Line
+from worker.store.connection import Line, is_outage
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
 
+logger = logging.getLogger("paceline.turn")
+STILL_IN_HAND = (b"missing", b"forgotten")
+"""Ends that will be said again: the store has to be reminded of the job first."""
 TOGETHER = 32
 """Ends in one call: one thread must not work for the others without end, nor the store stand still for them."""
 
@@ -39,6 +41,14 @@ class Entry:
         self.leads = False
         self._gate = threading.Lock()
         self._gate.acquire()
+
+    @property
+    def lease(self) -> str:
+        return str(self.facts["lease"])
+
+    def said_with_others(self, in_hand: set[str]) -> dict[str, Any]:
+        """As `turn.lua` wants it."""
+        return {**self.facts, "decision": self.decision, "blobs": len(self.blobs), "in_hand": self.lease in in_hand}
 
     def wait(self) -> None:
         self._gate.acquire()
@@ -90,8 +100,11 @@ class Turn:
         try:
             self._speak([e for e in entries if e.decision != "take"], [e for e in entries if e.decision == "take"])
         except BaseException as error:
-            for entry in entries:
+            unheard = [entry for entry in entries if entry.answer is None]
+            for entry in unheard:
                 entry.answer = error
+            if not unheard:
+                logger.exception("jobs were asked for, and what came could not be dealt")
         with self._mutex:
             heir = self._entries[0] if self._entries else None
             self._led = heir is not None
@@ -104,42 +117,57 @@ class Turn:
 
     def _speak(self, ends: list[Entry], looks: list[Entry]) -> None:
         """One call. The threads of its ends are free at the same moment, before any of them goes on."""
-        asks = self._threads.free > 0 if looks else self._threads.lacking(len(ends))
+        in_hand = self._threads.in_hand(end.lease for end in ends)
+        asks = self._threads.may_take if looks else self._threads.lacking(len(in_hand))
         question: Question | None = None
         try:
             self._line.open()
             if asks:
                 question = self._taker.question(self._line.server())
-            answers, reply = self._ask(ends, question)
-        except BaseException:
-            if asks and not looks:
-                self._taker.look_later()
+            answers, reply = self._ask(ends, in_hand, question)
+        except BaseException as error:
+            if asks or looks:
+                self._taker.failed(error)
             raise
         for end, answer in zip(ends, answers, strict=True):
             end.answer = answer
-        over = [str(end.facts["lease"]) for end in ends if end.answer in (b"own", b"already")]
-        if question is None:
-            if self._threads.release(*over):
-                self._taker.nudge_bell()
-            return
-        self._threads.release(*over, look=False)
-        question.reply = reply
+        over = [end.lease for end in ends if isinstance(end.answer, bytes) and end.answer not in STILL_IN_HAND]
+        if question is not None:
+            question.reply = reply
+            self._taker.told(question, over, by_look=bool(looks))
+        elif self._threads.release(*over):
+            self._taker.nudge_bell()
         for look in looks:
             look.answer = reply if isinstance(reply, Exception) else question
-        self._taker.told(question, by_look=bool(looks))
 
-    def _ask(self, ends: list[Entry], question: Question | None) -> tuple[list[Any], Any]:
+    def _ask(self, ends: list[Entry], in_hand: set[str], question: Question | None) -> tuple[list[Any], Any]:
+        """One answer per end, and the one to the question."""
         if not ends:
             return [], None if question is None else self._scripts("take", question.facts)
         if question is None and len(ends) == 1:
             [end] = ends
             return [self._scripts(end.decision, end.facts, *end.blobs)], None
-        facts: dict[str, Any] = {
-            "ends": [{**end.facts, "decision": end.decision, "blobs": len(end.blobs)} for end in ends]
-        }
+        facts: dict[str, Any] = {"ends": [end.said_with_others(in_hand) for end in ends]}
         if question is not None:
             facts["take"] = question.facts
-        answers, taken = self._scripts("turn", facts, *(blob for end in ends for blob in end.blobs))
-        if len(answers) != len(ends):
-            raise redis.ResponseError(f"a turn with {len(ends)} ends was answered {len(answers)} times")
+        try:
+            answers, taken = self._scripts("turn", facts, *(blob for end in ends for blob in end.blobs))
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return self._one_by_one(ends), error
         return answers, taken
+
+    def _one_by_one(self, ends: list[Entry]) -> list[Any]:
+        """What one of them cannot say, or the store will not hear, is nothing to the others. An outage is."""
+        answers: list[Any] = []
+        away: Exception | None = None
+        for end in ends:
+            try:
+                if away is None:
+                    self._line.open()
+                answers.append(away or self._scripts(end.decision, end.facts, *end.blobs))
+            except Exception as error:
+                away = error if is_outage(error) else None
+                answers.append(error)
+        return answers

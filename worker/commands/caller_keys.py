@@ -38,8 +38,8 @@ def create_command(
 ) -> None:
     """Make a key for the caller NAME. Two keys of one name are the same caller: make the new one, then revoke the old.
 
-    enqueue asks for calls, and reads and cancels those whose id it knows; view looks at everything, masked; operate
-    views and cancels; admin may do all.
+    enqueue asks for calls, reads and cancels those whose id it knows, and reports what the hub did not deliver; view
+    looks at everything, masked; operate looks and acts: cancels, reports, holds, sends letters again; admin may do all.
     """
     from worker.accept.intake.callers import KeyRing, new_key
 

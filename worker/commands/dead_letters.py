@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from worker.accept.moments import moment_us
 from worker.commands.answers import asked, died_of, efforts, identity
 from worker.commands.bundling import write_bundle
 from worker.commands.letter_options import filter_options, wanted_from
@@ -17,7 +18,7 @@ from worker.commands.output import ago, emit, facts, line, table, times, when
 from worker.commands.session import Session, with_session
 from worker.commands.timeline import timeline
 from worker.commands.tree import Tree
-from worker.commands.values import LENGTH, json_option
+from worker.commands.values import MOMENT, json_option
 from worker.fail.dead_letter import advise, letter, require_letter
 from worker.fail.notes import Notes
 
@@ -30,17 +31,17 @@ def dlq() -> None:
 @dlq.command("problems", short_help="List dead letters by cause: a line per problem.")
 @click.option("--operation", metavar="O", help="Only problems of this operation.")
 @click.option("--class", "error_class", metavar="C", help="Only problems of this class.")
-@click.option("--since", type=LENGTH, metavar="2h", help="Only problems seen within this time.")
+@click.option("--since", type=MOMENT, metavar="2h", help="Only problems seen since this time, or within this length.")
 @click.option("--resolved", is_flag=True, help="Also problems without a letter left.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, metavar="N")
 @json_option
 @with_session
 def problems_command(
-    session: Session, operation: str | None, error_class: str | None, since: float | None, resolved: bool, limit: int,
+    session: Session, operation: str | None, error_class: str | None, since: str | None, resolved: bool, limit: int,
     as_json: bool,
 ) -> None:  # fmt: skip
     """List dead letters by cause: one line per problem, last seen first."""
-    since_us = None if since is None else session.partition.now_us() - int(since * 1e6)
+    since_us = None if since is None else moment_us("--since", since, session.partition.now_us())
     found = session.problems.find(
         operation=operation, error_class=error_class, since_us=since_us, resolved=resolved, limit=limit
     )

@@ -5,6 +5,8 @@ Promise: the id of any page stands for the whole list. Scope: one call at a time
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from worker.accept.envelope import PRIORITIES
@@ -130,5 +132,11 @@ def list_command(
             )
             for job in found
         ),
-        empty="no job is like that" if job_id or key else f"no job is {' or '.join(states or LIVE)}",
+        empty="no job is like that" if job_id or key else f"no job is {_either(states or LIVE)}",
     )  # fmt: skip
+
+
+def _either(states: Sequence[str]) -> str:
+    """As one says it: running, awaiting or waiting."""
+    *others, last = states
+    return f"{', '.join(others)} or {last}" if others else last

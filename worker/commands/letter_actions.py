@@ -126,7 +126,8 @@ def _act(
         return _act_on_ids(session, order, ids, yes, dry_run, as_json)
     if not (wanted.narrow or everything or wanted.which == "expired" or asked is not None):
         raise click.UsageError(
-            "expected ids or a filter (--account, --operation, --class, --problem, --since), got none; --all means all"
+            "expected ids or a filter (--account, --operation, --class, --problem, --since, --until), got none; "
+            "--all means all"
         )
     if order.priority not in (None, "bulk"):
         raise click.UsageError("expected --priority with ids, got a filter; --keep-priority leaves it as it was")

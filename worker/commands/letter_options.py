@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl
 
 import click
 
+from worker.accept.moments import moment_us
 from worker.commands.session import Session
-from worker.commands.values import LENGTH
-from worker.console.query import WORDS, length_s, read_query
+from worker.commands.values import MOMENT
+from worker.console.query import WORDS, read_query
 from worker.errors import Refused
 from worker.fail.dead_letter import Filter, Which
 
@@ -26,7 +27,8 @@ ASKED = click.option(
     "--filter", "asked", metavar="F", help="A filter as the console's addresses have it: 'class=not_found&since=2h'."
 )
 NARROWING = (
-    click.option("--since", type=LENGTH, metavar="2h", help="Only letters that died within this time."),
+    click.option("--until", type=MOMENT, metavar="1h", help="Only letters that died before; a time, or so long ago."),
+    click.option("--since", type=MOMENT, metavar="2h", help="Only letters that died after; a time, or so long ago."),
     click.option("--problem", metavar="P", help="Only letters of this problem; see `dlq problems`."),
     click.option("--class", "error_class", metavar="C", help="Only letters of this class, such as not_found."),
     click.option("--operation", metavar="O", help="Only letters of this operation."),
@@ -39,7 +41,7 @@ PILES = {
 
 
 def filter_options(*piles: str) -> Callable[[F], F]:
-    """`--account --operation --class --problem --since --limit`, and which pile if there is a choice."""
+    """`--account --operation --class --problem --since --until --limit`, and which pile if there is a choice."""
 
     def build(function: F) -> F:
         for option in (LIMIT, *(PILES[pile] for pile in piles), *NARROWING):
@@ -63,7 +65,7 @@ def as_options(asked: str | None, options: dict[str, Any], verb: str) -> dict[st
         raise click.UsageError(f"--filter: {error}") from None
     said = {
         "account": query.account or None, "operation": query.operation or None, "problem": query.problem or None,
-        "error_class": query.error_class or None, "since": length_s(query.since) if query.since else None,
+        "error_class": query.error_class or None, "since": query.since or None, "until": query.until or None,
         "expired": query.pile == "expired", "discarded": query.pile == "discarded",
     }  # fmt: skip
     if verb != "restore" and query.pile == "discarded":
@@ -79,13 +81,15 @@ def wanted_from(session: Session, options: dict[str, Any]) -> Filter:
         raise click.UsageError("expected --discarded or --expired, got both; leave one out")
     which: Which = "discarded" if options.get("discarded") else "expired" if options.get("expired") else "dead"
     now_us = session.partition.now_us()
-    since: float | None = options["since"]
+    since, until = (
+        None if options[name] is None else moment_us(f"--{name}", options[name], now_us) for name in ("since", "until")
+    )
     return Filter(
         account=options["account"],
         operation=options["operation"],
         error_class=options["error_class"],
         problem=options["problem"],
-        since_us=None if since is None else now_us - int(since * 1e6),
-        until_us=now_us,
+        since_us=since,
+        until_us=now_us if until is None else min(until, now_us),
         which=which,
     )

@@ -26,10 +26,12 @@ def demo_command(words: tuple[str, ...]) -> int:
     return _hand_over("worker.demo", words)
 
 
-@click.command("sandbox", context_settings=UNTOUCHED, add_help_option=False)
+@click.command(
+    "sandbox", short_help="Run both APIs, simulated.", context_settings=UNTOUCHED, add_help_option=False
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def sandbox_command(words: tuple[str, ...]) -> int:
-    """Both APIs, simulated on real sockets of this machine."""
+    """Run both APIs, simulated on real sockets of this machine."""
     return _hand_over("worker.sandbox.server", words)
 
 

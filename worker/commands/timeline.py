@@ -64,7 +64,8 @@ def _event(record: Record) -> str:
 
 def _happening(record: Record) -> str:
     """Something that is no attempt: redriven, cancelled, crashed, a command's result …"""
-    said = str(record.get("event", "?")).replace("_", " ")
+    event = str(record.get("event", "?"))
+    said = "reported as not delivered" if event == "not_delivered" else event.replace("_", " ")
     if record.get("by") or record.get("worker"):
         said += f" by {record['by']}" if record.get("by") else f" on {record['worker']}"
     if record.get("result"):

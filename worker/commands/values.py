@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 
 import click
 
+from worker.accept.moments import UNITS, moment_us
+from worker.errors import Refused
+
 F = TypeVar("F", bound=Callable[..., Any])
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 NUMBER = "{n}"
 
 
@@ -33,6 +35,19 @@ class Length(click.ParamType[float]):
         if found is None:
             self.fail(f"expected a length of time such as 30s, 5m, 2h or 1d, got {str(value)[:40]!r}", param, ctx)
         return float(found[1]) * UNITS[found[2] or "s"]
+
+
+class Moment(click.ParamType[str]):
+    """A time as filters say it: `2h` ago, or RFC 3339. Stays text: what is ago is counted by the store's clock."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            moment_us("it", str(value), 0)
+        except Refused as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class JsonText(click.ParamType[str]):
@@ -52,6 +67,7 @@ class JsonText(click.ParamType[str]):
 
 
 LENGTH = Length()
+MOMENT = Moment()
 JSON_TEXT = JsonText()
 
 

@@ -7,6 +7,7 @@ result is shown masked and bounded. Scope: one call at a time; dead ones are sho
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -36,11 +37,7 @@ def jobs(request: Request) -> Response:
     """The list; what was searched for is found by id first, then by key."""
     parts, given = parts_of(request), request.query_params
     searched = given.get("q", "").strip()[:255]
-    said = {name: given.get(name, "").strip()[:LONGEST] for name in FILTERS}
-    for name, known in (("state", LISTED), ("priority", tuple(PRIORITIES))):
-        if said[name] not in ("", *known):
-            raise Refused(f"{name}: expected one of {', '.join(known)}, got {said[name][:40]!r}.")
-    wanted = Sought((said["state"],) if said["state"] else (), *(said[name] or None for name in FILTERS[1:]))
+    said, wanted = _said(given), sought(given)
     search, following = JobSearch(parts.partition), ""
     if searched:
         found = _named(parts, search, searched, wanted)
@@ -67,6 +64,19 @@ def jobs(request: Request) -> Response:
         choices=choices(parts.partition),
         address_of=address_of,
     )
+
+
+def _said(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: given.get(name, "").strip()[:LONGEST] for name in FILTERS}
+
+
+def sought(given: Mapping[str, str]) -> Sought:
+    """What the filters in an address ask for. Raises `Refused`."""
+    said = _said(given)
+    for name, known in (("state", LISTED), ("priority", tuple(PRIORITIES))):
+        if said[name] not in ("", *known):
+            raise Refused(f"{name}: expected one of {', '.join(known)}, got {said[name][:40]!r}.")
+    return Sought((said["state"],) if said["state"] else (), *(said[name] or None for name in FILTERS[1:]))
 
 
 def _place(text: str) -> Place | None:

@@ -8,7 +8,7 @@ closed, can be stopped from any, and its report stays. Scope: the pages; `fail/b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -69,10 +69,10 @@ def make(request: Request) -> Response:
     query = on_its_pile(verb, read_query(form))
     by, reason = person_of(request)
     _check_typed(form)
-    frozen = _number(form, "until")
+    frozen = _number(form, "as_of")
     order = BulkOrder(
         kind=verb,
-        wanted=replace(query.wanted(frozen), until_us=frozen),
+        wanted=query.wanted(frozen),
         by=by,
         reason=reason,
         pace=_pace(form.get("pace", "")),

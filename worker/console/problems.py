@@ -18,8 +18,9 @@ from worker.accept.operation import operations
 from worker.console.acting import person_of
 from worker.console.bundles import bundle_response
 from worker.console.finding import Finding
+from worker.console.letters import choices
 from worker.console.parts import Parts
-from worker.console.query import Query, length_s, read_query
+from worker.console.query import Query, read_query
 from worker.console.rendering import parts_of, render
 from worker.console.views import views_of
 from worker.errors import NotFound, Refused
@@ -71,7 +72,7 @@ def problems(request: Request) -> Response:
     everything = parts.problems.find(
         operation=asked.operation or None,
         error_class=asked.error_class or None,
-        since_us=now_us - int(length_s(asked.since) * 1e6) if asked.since else None,
+        since_us=asked.wanted(now_us).since_us,
         resolved=tab != "open",
     )
     found = list(islice((one for one in everything if tab == "all" or one.state in STATES[tab]), MOST + 1))
@@ -87,6 +88,7 @@ def problems(request: Request) -> Response:
         trends=trends_of(parts.partition, found[:MOST], now_us),
         alerts=alerts_of(parts),
         query_words=asked.words,
+        choices=choices(parts.partition),
         views=views_of(parts, "/problems"),
         live="offer",
         on="problems",

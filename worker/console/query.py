@@ -1,8 +1,9 @@
 """Console: the filter grammar: what stands in an address, as a filter on dead letters.
 
-Promise: the words are those of the command line's options (`account`, `operation`, `class`, `problem`, `since`), so
-what a person filtered can be said in either; a mistake is answered with what was expected, and never guessed at; an
-address made here means the same when it is opened elsewhere. Scope: reading and writing addresses.
+Promise: the words are those of the API's filters and of the command line's options (`account`, `operation`, `class`,
+`problem`, `since`, `until`), so what a person filtered can be said in each; a mistake is answered with what was
+expected, and never guessed at; an address made here means the same when it is opened elsewhere. Scope: reading and
+writing addresses.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-from worker.commands.values import UNITS
+from worker.accept.moments import moment_us
 from worker.errors import Refused
 from worker.fail.dead_letter import Filter, Which
 
-WORDS = ("account", "operation", "class", "problem", "since", "pile")
+WORDS = ("account", "operation", "class", "problem", "since", "until", "pile")
 LONGEST = 120
-_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|min|h|d)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,13 @@ class Query:
     error_class: str = ""
     problem: str = ""
     since: str = ""
+    until: str = ""
     pile: Which = "dead"
 
     @property
     def words(self) -> dict[str, str]:
         """The parts that say something, by their names in an address."""
-        values = (self.account, self.operation, self.error_class, self.problem, self.since)
+        values = (self.account, self.operation, self.error_class, self.problem, self.since, self.until)
         said = {name: value for name, value in zip(WORDS, values, strict=False) if value}
         return said if self.pile == "dead" else said | {"pile": self.pile}
 
@@ -65,17 +66,16 @@ class Query:
             operation=self.operation or None,
             error_class=self.error_class or None,
             problem=self.problem or None,
-            since_us=now_us - int(length_s(self.since) * 1e6) if self.since else None,
-            until_us=now_us,
+            since_us=moment_us("since", self.since, now_us) if self.since else None,
+            until_us=min(now_us, moment_us("until", self.until, now_us)) if self.until else now_us,
             which=self.pile,
         )
 
-    def command(self, verb: str) -> str:
-        """What says the same on the command line."""
+    def command(self) -> str:
+        """What lists the same on the command line."""
         options = [f"--{name} {shlex.quote(value)}" for name, value in self.criteria.items()]
-        if self.pile == "expired":
-            options.append("--expired")
-        return " ".join(["python -m worker dlq", verb, *(options or ["--all"])])
+        piles = [] if self.pile == "dead" else [f"--{self.pile}"]
+        return " ".join(["python -m worker dlq list", *options, *piles])
 
 
 def read_query(given: Mapping[str, Any]) -> Query:
@@ -86,14 +86,16 @@ def read_query(given: Mapping[str, Any]) -> Query:
             raise Refused(f"{name}: expected at most {LONGEST} printable characters, got {len(value)}; shorten it.")
     if said["problem"] and not re.fullmatch(r"[0-9a-f]{16}", said["problem"]):
         raise Refused("problem: expected 16 hexadecimal digits, got something else; choose one of the list.")
-    if said["since"]:
-        length_s(said["since"])
+    for name in ("since", "until"):
+        if said[name]:
+            moment_us(name, said[name], 0)
     return Query(
         account=said["account"],
         operation=said["operation"],
         error_class=said["class"],
         problem=said["problem"],
         since=said["since"],
+        until=said["until"],
         pile=pile_of(said["pile"] or "dead"),
     )
 
@@ -103,11 +105,3 @@ def pile_of(word: str) -> Which:
     if word not in piles:
         raise Refused(f"pile: expected one of {', '.join(piles)}, got {word[:40]!r}.")
     return piles[word]
-
-
-def length_s(text: str) -> float:
-    """A length of time such as `30s`, `5m`, `2h`, `1d`; a bare number is seconds. Raises `Refused`."""
-    found = _LENGTH.fullmatch(text)
-    if found is None:
-        raise Refused(f"since: expected a length of time such as 30s, 5m, 2h or 1d, got {text[:40]!r}.")
-    return float(found[1]) * UNITS[found[2] or "s"]

@@ -141,8 +141,8 @@ def _map(record: Record, name: str) -> Record:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else "yes" if value else "no"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 

@@ -275,11 +275,15 @@ class Line:
             return True
 
     def _ask(self, *words: Any) -> Any:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             raise RedisConnectionError("the connection is closed")
         try:
-            self._connection.send_command(*words)
-            reply = self._connection.read_response()
+            connection.send_command(*words)
+            reply = connection.read_response()
+        except ReadOnlyError:
+            self.close()  # no primary any more: the address may name another one by now
+            raise
         except ResponseError:
             raise  # read to its end: the next reply is the next command's
         except BaseException:

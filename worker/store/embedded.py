@@ -70,8 +70,10 @@ class EmbeddedServer:
         return cls(folder, appendfsync, extra, may_share=False)
 
     @classmethod
-    def shared(cls, var_dir: Path, appendfsync: AppendFsync = "everysec") -> Self:
-        """The one server of this checkout: joined where it runs, else started."""
+    def shared(cls, var_dir: Path, appendfsync: AppendFsync = "always") -> Self:
+        """The one server of this checkout: joined where it runs, else started. It forgets nothing: whoever stops
+        everything and starts it again is not kept waiting by a store that may have.
+        """
         return cls(var_dir / "store", appendfsync, (), may_share=True)
 
     def __enter__(self) -> Self:

@@ -10,18 +10,20 @@ from worker import VERSION
 from worker.accept.envelope import PRIORITIES
 from worker.accept.intake.bodies import LINES
 from worker.accept.intake.describing_operations import SHAPES, operation_paths
-from worker.accept.intake.filtering import CURSOR, LONGEST, MOST, USUAL
+from worker.accept.intake.filtering import CURSOR, FORMATS, LONGEST, MOST, USUAL
 from worker.accept.intake.listing import JOBS, LANES, LETTERS, PAGED, PILES, PROBLEMS
 from worker.accept.intake.schemas import COUNT, TEXT, Schema, components, ref
 from worker.accept.intake.schemas import answer as _json
 from worker.accept.intake.schemas import troubles as _troubles
 from worker.accept.intake.telling import CALLBACKS, SCHEMAS
 from worker.accept.intake.trouble import KINDS
+from worker.accept.intake.writing import FORMS as FILES
 from worker.accept.job_search import LISTED
+from worker.accept.moments import AGO
 from worker.accept.operation import askable
 
 MOMENT: Schema = {
-    "anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}[smhd]$"}, {"type": "string", "format": "date-time"}]
+    "anyOf": [{"type": "string", "pattern": f"^{AGO}$"}, {"type": "string", "format": "date-time"}]
 }
 SWITCH: Schema = {"type": "string", "enum": ["false", "true"], "default": "false"}
 FILTERS: dict[str, tuple[str, Schema]] = {
@@ -44,6 +46,11 @@ FILTERS: dict[str, tuple[str, Schema]] = {
     "resolved": ("Also problems without a letter left.", SWITCH),
     "limit": ("How many on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
     "cursor": ("Where the page before ended, as its `next` gives it.", {"type": "string", "pattern": f"^{CURSOR}$"}),
+    "format": (
+        "csv or jsonl: the whole list as a file, streamed, with everything that fits the filters; `limit` bounds it "
+        "as a whole.",
+        {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+    ),
     "wait": ("Seconds to wait for the end, up to a bound of the settings.", {"type": "number", "minimum": 0}),
     "evidence": ("Also parameters and evidence, masked; needs the role view.", SWITCH),
 }
@@ -101,7 +108,7 @@ def _of_jobs(require_key: str) -> Schema:
         "/v1/jobs": {
             "get": _read(
                 "listed_job_page", "Jobs. A page with few or no items may have a `next`: it goes on.", "list_jobs",
-                JOBS[:-1], None, [JOB_CURSOR],
+                tuple(one for one in JOBS if one != "cursor"), None, [JOB_CURSOR],
             ),
             "post": _post(require_key),
         },
@@ -246,7 +253,10 @@ def _read(
     schema: str, words: str, name: str, filters: tuple[str, ...] = (), more: Schema | None = None,
     parameters: list[Schema] | None = None, headers: Schema | None = None,
 ) -> Schema:  # fmt: skip
-    good = _json(words, ref(schema)) | ({"headers": headers} if headers else {})
+    good = _json(words, ref(schema))
+    if "format" in filters:
+        good["content"] |= {kind.partition(";")[0]: {"schema": TEXT} for kind in FILES.values()}
+    good |= {"headers": headers} if headers else {}
     return {
         "operationId": name,
         "summary": words,

@@ -9,12 +9,13 @@ from __future__ import annotations
 from worker.accept.intake.listing import PILES
 from worker.accept.intake.operating import LONGEST, LONGEST_REASON, VERBS
 from worker.accept.intake.schemas import COUNT, FLAG, TEXT, TIME, Schema, answer, maybe, record, ref, troubles
+from worker.accept.moments import AGO
 from worker.fail.bulk import ENDS
 from worker.fail.bulk_plan import FASTEST, SLOWEST
 
 JSON = "application/json"
 NAME: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST}
-MOMENT: Schema = {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}[smhd]$"},
+MOMENT: Schema = {"anyOf": [{"type": "string", "pattern": f"^{AGO}$"},
                              {"type": "string", "format": "date-time"}, {"type": "null"}]}  # fmt: skip
 REASON: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON,
                   "description": "Why; kept with it and in the audit."}  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,12 +17,12 @@ from starlette.requests import Request
 
 from worker.accept.intake.representing import utc
 from worker.accept.intake.trouble import Trouble
+from worker.accept.moments import moment_us as moment_us_of
 from worker.accept.refusal import did_you_mean
+from worker.errors import Refused
 
 USUAL, MOST = 50, 200
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d)")
-_TIME = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:\.[0-9]{1,20})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+FORMATS = ("json", "csv", "jsonl")
 LONGEST = 200
 CURSOR = r"(-?[0-9]{1,17})~([ -~]{0,200})"
 
@@ -85,19 +84,10 @@ def moment_us(request: Request, name: str) -> int | None:
 
 def moment_from(name: str, value: str) -> int:
     """The time (µs) behind a word."""
-    if span := _SPAN.fullmatch(value):
-        return int((time.time() - int(span[1]) * UNITS[span[2]]) * 1e6)
     try:
-        if not _TIME.fullmatch(value):
-            raise ValueError
-        since = datetime.fromisoformat(value) - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise Trouble(
-            "malformed",
-            f"expected {name} to be a length such as 30s, 5m, 2h, 1d or a time such as 2026-01-31T09:00:00Z, "
-            f"got {value[:40]!r}; correct it.",
-        ) from None
-    return since // timedelta(microseconds=1)
+        return moment_us_of(name, value, int(time.time() * 1e6))
+    except Refused as error:
+        raise Trouble("malformed", str(error)) from None
 
 
 def cursor(request: Request) -> tuple[int, str] | None:

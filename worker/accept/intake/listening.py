@@ -7,11 +7,14 @@ addresses of results carry secrets. Scope: listening; the routes are in `app.py`
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+
+from worker.errors import Refused
 
 DRAIN_S = 8
 
@@ -27,6 +30,17 @@ class Server(uvicorn.Server):
         """In a signal handler."""
         self._leaving()
         super().handle_exit(sig, frame)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises `Refused` where nobody could listen: the server itself would say so in the middle of its start."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        why = str(error.strerror or error).partition(" (")[0].lower()
+        raise Refused(
+            f"expected an address to listen on, got {host}, port {port} ({why}); choose another with --port or --host."
+        ) from None
 
 
 def listen(app: FastAPI, host: str, port: int, leaving: Callable[[], None]) -> None:

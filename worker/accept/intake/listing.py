@@ -25,7 +25,7 @@ from worker.fail.dead_letter import Filter, Which
 from worker.fail.problem import Problem
 from worker.limiter.lanes import Lane
 
-PAGED = ("limit", "cursor")
+PAGED = ("limit", "cursor", "format")
 PILES: tuple[Which, ...] = ("dead", "discarded", "expired")
 JOBS = ("id", "key", "account", "operation", "state", "priority", *PAGED)
 LANES = ("account", "operation", "busy", *PAGED)

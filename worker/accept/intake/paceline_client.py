@@ -6,7 +6,8 @@
 
 Promise: a call is asked for again after a lost answer or a 503, always with its own idempotency key, so it is never
 queued twice; a wait ends with the result or with `Failed`, which has the problem. `AsyncClient` has the same methods as
-coroutines. Scope: asking and waiting; everything else is in `/openapi.json`.
+coroutines. `paceline_calls.py`, copied beside it, has a typed function for every call. Scope: asking and waiting;
+everything else is in `/openapi.json`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 POLL_S = 20.0
 QUICK_S = 1.0
 ENDED = ("done", "dead", "cancelled", "expired")
 Call = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class PacelineRefused(Exception):
@@ -71,11 +74,15 @@ class Client:
         """Asks for a call; the id of its job. Give a `key` of your own when you may ask for the same thing again; at
         `callback_url` you are told how it ended.
         """
-        call = {"operation": operation, "account": account, "params": dict(params or {}), "body": body}
+        call = {"operation": operation, "account": account, "params": dict(params or {}), "body": body, "key": key}
         more = {"priority": priority, "deadline_s": deadline_s, "callback_url": callback_url}
-        text = json.dumps(call | {name: value for name, value in more.items() if value is not None}).encode()
-        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{_quoted(key or uuid.uuid4().hex)}"'}
-        return str(json.loads(self._ask("POST", "/v1/jobs", text, headers))["id"])
+        return self.ask(call | {name: value for name, value in more.items() if value is not None})
+
+    def ask(self, call: Call) -> str:
+        """The same for a call as a whole, such as a function of `paceline_calls.py` makes it."""
+        key = call.get("key") or uuid.uuid4().hex
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{_quoted(str(key))}"'}
+        return str(json.loads(self._ask("POST", "/v1/jobs", json.dumps(call).encode(), headers))["id"])
 
     def enqueue_many(self, calls: Iterable[Call], *, key: str | None = None) -> Iterator[dict[str, Any]]:
         """Asks for many calls in one request; what became of each, in order: `status`, and `id` or `error`."""
@@ -136,30 +143,52 @@ class Client:
 
 
 class AsyncClient:
-    """The same for asyncio: each request in a thread of the loop's own pool."""
+    """The same for asyncio. Requests are in threads of its own, `at_once` at most: a wait holds nobody else up."""
 
-    def __init__(self, url: str, key: str | None = None, *, patience_s: float = 30.0) -> None:
+    def __init__(self, url: str, key: str | None = None, *, patience_s: float = 30.0, at_once: int = 32) -> None:
         self._client = Client(url, key, patience_s=patience_s)
+        self._threads = ThreadPoolExecutor(at_once, "paceline")
 
-    async def enqueue(self, operation: str, account: str, *args: Any, **options: Any) -> str:
+    async def enqueue(
+        self,
+        operation: str,
+        account: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        priority: str | None = None,
+        deadline_s: float | None = None,
+        callback_url: str | None = None,
+    ) -> str:
         """As `Client.enqueue`."""
-        return await asyncio.to_thread(self._client.enqueue, operation, account, *args, **options)
+        more: dict[str, Any] = {"key": key, "priority": priority, "deadline_s": deadline_s}
+        return await self._done(
+            lambda: self._client.enqueue(operation, account, params, body, callback_url=callback_url, **more)
+        )
+
+    async def ask(self, call: Call) -> str:
+        """As `Client.ask`."""
+        return await self._done(lambda: self._client.ask(call))
 
     async def enqueue_many(self, calls: Iterable[Call], *, key: str | None = None) -> list[dict[str, Any]]:
         """As `Client.enqueue_many`, all at once."""
-        return await asyncio.to_thread(lambda: list(self._client.enqueue_many(calls, key=key)))
+        return await self._done(lambda: list(self._client.enqueue_many(calls, key=key)))
 
     async def job(self, job_id: str, wait_s: float = 0) -> dict[str, Any]:
         """As `Client.job`."""
-        return await asyncio.to_thread(self._client.job, job_id, wait_s)
+        return await self._done(lambda: self._client.job(job_id, wait_s))
 
     async def wait(self, job_id: str, timeout_s: float = 60.0) -> Any:
         """As `Client.wait`."""
-        return await asyncio.to_thread(self._client.wait, job_id, timeout_s)
+        return await self._done(lambda: self._client.wait(job_id, timeout_s))
 
     async def cancel(self, job_id: str) -> dict[str, Any]:
         """As `Client.cancel`."""
-        return await asyncio.to_thread(self._client.cancel, job_id)
+        return await self._done(lambda: self._client.cancel(job_id))
+
+    async def _done(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _quoted(key: str) -> str:

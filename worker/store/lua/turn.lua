@@ -6,8 +6,9 @@
 -- One turn of a worker process: the ends of its jobs, one after another, each by the decision that its own script makes
 -- alone; and in the same call the next jobs for the threads that are free then. What a call costs before it decides
 -- anything is paid once for all of them. An end that cannot be carried out says so and leaves the others alone.
--- KEYS[1] prefix; ARGV[2] JSON {ends = [{decision, blobs = how many, and the facts of that decision}], take = facts of
--- that decision or absent; `want` counts threads that are free already}; ARGV[3..] the blobs of each end, in order
+-- KEYS[1] prefix; ARGV[2] JSON {ends = [{decision, blobs = how many, in_hand = whether a thread is free when it is over,
+-- and the facts of that decision}], take = facts of that decision or absent; `want` counts threads that are free
+-- already, below 0 when there are too few, and `most` is the most to want}; ARGV[3..] the blobs of each end, in order
 -- returns {{one answer per end: what its decision returns, or an error}, what take returns, or an error, or false}
 
 local BY_NAME = {finish = decide_finish, park = decide_park, bury = decide_bury}
@@ -32,11 +33,11 @@ for i, facts in ipairs(asked.ends) do
   ARGV = {words[1], words[2], unpack(words, at, at + facts.blobs - 1)}
   at = at + facts.blobs
   local answer = attempt(BY_NAME[facts.decision])
-  if type(answer) == 'string' and not STILL_IN_HAND[answer] then free = free + 1 end
+  if facts.in_hand and type(answer) == 'string' and not STILL_IN_HAND[answer] then free = free + 1 end
   answers[i] = answer
 end
 apart(read_clock())
 if not asked.take then return {answers, false} end
 A, ARGV = asked.take, words
-A.want = A.want + free
+A.want = math.min(A.want + free, A.most)
 return {answers, attempt(decide_take)}

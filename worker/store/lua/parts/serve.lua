@@ -139,6 +139,14 @@ local function serve_group(group, p, want, ctx, now, out)
     touch_group(group, p, now, true)
     return 0
   end
+  -- what is free for p is free for who goes before it, whatever was foreseen when their gates were set
+  for q = 0, p - 1 do
+    if verdict == 'open' and redis.call('HDEL', k_gates(account), group .. '|' .. q) == 1 then
+      touch_group(group, q, now, true)
+      local first = serve_group(group, q, want, ctx, now, out)
+      if first > 0 then return first end
+    end
+  end
   want = math.min(want, room)
   permits_take(windows, want)
   ctx.probe = verdict == 'probe' and scope or nil
