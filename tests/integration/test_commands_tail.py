@@ -33,6 +33,11 @@ def bench(redis_url: str, store: "redis.Redis[bytes]", sandbox: Sandbox, tmp_pat
         yield made
 
 
+def _hear_ctrl_c() -> None:
+    """A suite that runs in a shell's background would hand its deafness down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Follower:
     """A `tail` of its own, as a person runs it."""
 
@@ -40,8 +45,9 @@ class Follower:
         command = [sys.executable, "-m", "worker", "tail", *words]
         environ = {"PATH": os.environ["PATH"], **environ}
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=_hear_ctrl_c,
+        )  # fmt: skip
         assert self.process.stderr is not None
         self.hello = self.process.stderr.readline()
         self._lines: Queue[str] = Queue()
