@@ -28,7 +28,7 @@ def nothing(
     card.began = True
     now = time.monotonic()
     exchange = Exchange(_REQUEST, _RESPONSE, None, True, "2026-01-01T00:00:00+00:00", now, now, now, now)
-    success = Success("http_200", "", result={"location_id": params["location_id"]})
+    success = Success("http_200", "", result={"of": list(params.values())[-1]})
     return Attempt(operation, _accounts[account], params, body, exchange, success, card.job_id)
 
 
