@@ -143,7 +143,7 @@ _SUSPECT = [
         suspect.test_a_clock_that_stepped_back_frees_nothing_early_and_keeps_nothing_longer,
     ),
     Without(
-        "operators wait too", "permit.lua", "if now < quiet then return {0, now, quiet} end\n", "",
+        "operators wait too", "permit.lua", "if now < QUIET then return {0, now, QUIET} end\n", "",
         suspect.test_a_check_of_an_operator_is_not_handed_out_in_the_quiet_time,
     ),
     Without(

@@ -13,10 +13,8 @@ if A.expect and now - A.expect > 100000 then return {-1, now, -1} end
 suspect_check(A.run, A.durable, A.quiet_us, A.mode, now)
 local windows = load_windows(A.group, now)
 if not windows then return {0, now, -1} end
-local m = redis.call('HMGET', k_meta(), 'quiet', 'unsure')
-local quiet = tonumber(m[1] or 0)
-if now < quiet then return {0, now, quiet} end
-local doubt = doubt_of(account_of(A.group), tonumber(m[2] or 0), quiet, A.mode, A.transit_us)
+if now < QUIET then return {0, now, QUIET} end
+local doubt = doubt_of(account_of(A.group), UNSURE, QUIET, A.mode, A.transit_us)
 local room, again = budget_room(A.group, windows, 0, now, doubt)
 if room <= 0 then return {0, now, latest(again)} end
 permits_take(windows, 1)
