@@ -124,6 +124,30 @@ def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scen
         scene.seat.parts.callers.refresh()
 
 
+def test_signing_out_leads_to_the_door_though_the_stream_ends_first(chromium: Chromium, scene: Scene) -> None:
+    ring = KeyRing(scene.seat.partition)
+    _, key = ring.create("slow", ("operate",), None, "test")
+    scene.seat.parts.callers.refresh()
+    try:
+        chromium.open(scene.seat.base)
+        chromium.go("/sign-in?next=/lanes")
+        chromium.run("await page.getByLabel('Key').fill(given.key); await page.keyboard.press('Enter')", key=key)
+        chromium.run("await page.waitForURL('**/lanes')")
+        scene.seat.bench.until(lambda: scene.seat.console.live.streams >= 1, "the stream")
+        # the server has signed out, and its answer takes longer than the stream takes to say so
+        chromium.run(
+            "await page.route('**/sign-out', async (route) => { const answer = await route.fetch({maxRedirects: 0}); "
+            "await new Promise((done) => setTimeout(done, 3000)); await route.fulfill({response: answer}); }); "
+            "await page.getByRole('button', {name: 'sign out'}).click({noWaitAfter: true})"
+        )
+        scene.seat.bench.until(lambda: scene.seat.console.live.streams == 0, "the stream has ended")
+        chromium.run("await page.waitForURL((address) => address.pathname === '/sign-in' && !address.search)")
+        assert not chromium.run("return (await context.cookies()).length"), "the browser was told to forget"
+    finally:
+        ring.revoke("slow", "test", "over")
+        scene.seat.parts.callers.refresh()
+
+
 def test_the_hours_are_read_by_pointing(chromium: Chromium, scene: Scene) -> None:
     scene.seat.partition.decide("minute", {"every": 60_000_000, "keep": 10})
     scene.seat.not_found()

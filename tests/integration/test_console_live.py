@@ -140,6 +140,8 @@ def test_a_stream_ends_when_its_visitor_signs_out_or_is_nobody_any_more(seat: Se
             first.until("closed")
             second.until("closed")
             assert first.event() == ("", "")
+            assert seat.get("/lanes", cookie=f"{COOKIE}={anns}").status == 303, "a browser may not have heard yet"
+            assert seat.get("/lanes", cookie=f"{COOKIE}={cookie_for(key)}").status == 200, "another visit goes on"
             ring.revoke("bob", "test", "left")
             third.until("closed")
         again = cookie_for(key).replace(".", "0.", 1)

@@ -57,9 +57,13 @@ class Live:
         return self._task is not None
 
     def sign_out(self, cookie: str) -> None:
-        """Streams that were opened with this cookie end."""
+        """Streams that were opened with this cookie end, and it opens nothing here any more."""
         if cookie:
             self._gone.append(cookie)
+
+    def has_left(self, cookie: str) -> bool:
+        """Whether whoever had this cookie signed out, though a browser may still send it."""
+        return cookie in self._gone
 
     async def stream(self, request: Request) -> Response:
         """A stream for this visitor, or 503 where there are too many."""
@@ -106,7 +110,7 @@ class Live:
         """Whether this visitor may still look; without asking the store."""
         cookie = request.cookies.get(COOKIE, "")
         visitor = whoever_asks(request, self._callers) if self._callers.known else None
-        return visitor is not None and visitor.may_look and cookie not in self._gone
+        return visitor is not None and visitor.may_look and not self.has_left(cookie)
 
     async def _poll(self) -> None:
         """Looks while somebody does. While the store is away there is nothing to tell."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from worker.accept.intake.callers import Caller, Callers, digest_of
 COOKIE = "paceline_console"
 HOLDS_S = 12 * 3600
 LONGEST_KEY = 200
+VISIT_LENGTH = 16
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -62,18 +64,20 @@ def returning(callers: Callers, cookie: str) -> Visitor | None:
     until, _, proof = cookie.partition(".")
     if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) < time.time():
         return None
-    caller = callers.holder(lambda digest: hmac.compare_digest(_proof(digest, until).encode(), proof.encode()))
+    visit = proof[:VISIT_LENGTH]
+    caller = callers.holder(lambda digest: hmac.compare_digest(_proof(digest, until, visit).encode(), proof.encode()))
     return _visitor(caller) if caller else None
 
 
 def cookie_for(key: str) -> str:
     """What proves for a time that its bearer had this key."""
     until = str(int(time.time()) + HOLDS_S)
-    return f"{until}.{_proof(digest_of(key), until)}"
+    # A visit's own number: signing out of one must not end another that began in the same second.
+    return f"{until}.{_proof(digest_of(key), until, secrets.token_hex(VISIT_LENGTH // 2))}"
 
 
-def _proof(digest: str, until: str) -> str:
-    return hmac.new(bytes.fromhex(digest), f"console {until}".encode(), hashlib.sha256).hexdigest()
+def _proof(digest: str, until: str, visit: str) -> str:
+    return visit + hmac.new(bytes.fromhex(digest), f"console {until} {visit}".encode(), hashlib.sha256).hexdigest()
 
 
 def _visitor(caller: Caller) -> Visitor:

@@ -4,9 +4,9 @@
 // or problems never changes by itself. A hidden tab neither listens nor asks.
 (() => {
   "use strict";
-  const EVERY_MS = 4000, SILENT_MS = 12000, AGAIN_MS = 60000, PATIENCE_MS = 500;
+  const EVERY_MS = 4000, SILENT_MS = 12000, AGAIN_MS = 60000, PATIENCE_MS = 500, SENDING_MS = 15000;
   const stale = document.getElementById("stale"), fresh = document.getElementById("fresh");
-  let stream = null, open = false, heard = 0, last = new Date(), asking = false, pending = false, marks = null, base = null, more = 0;
+  let stream = null, open = false, heard = 0, last = new Date(), asking = false, pending = false, marks = null, base = null, more = 0, sent = 0;
 
   const live = () => document.getElementById("live");
   const read = (text) => Object.fromEntries(text.trim().split(/\s+/).filter(Boolean).map((one) => one.split("=")));
@@ -39,6 +39,9 @@
     said(`No answer since ${last.toISOString().slice(11, 19)} UTC; what is shown is from then. Trying again…`);
   };
 
+  // A form on its way (signing out is one) must not be cut off by a reload; where it leads is where one wanted to go.
+  const reload = () => { if (Date.now() - sent > SENDING_MS) location.reload(); else setTimeout(reload, PATIENCE_MS); };
+
   const listen = () => {
     if (stream || document.hidden || !window.EventSource || !document.querySelector(".top nav")) return;
     stream = new EventSource("/live");
@@ -48,7 +51,7 @@
       if (stream && stream.readyState === EventSource.CLOSED) { hush(); setTimeout(listen, AGAIN_MS); }
     };
     stream.addEventListener("beat", () => { heard = Date.now(); if (live() && live().dataset.live !== "offer" && !held()) look(); });
-    stream.addEventListener("closed", () => { hush(); location.reload(); });
+    stream.addEventListener("closed", () => { hush(); reload(); });
     stream.addEventListener("marks", (event) => {
       heard = Date.now();
       const news = JSON.parse(event.data), dead = news.counts["/dead-letters"];
@@ -70,12 +73,13 @@
     if (place && place.dataset.live !== "offer" && !held()) look();
   };
 
+  document.addEventListener("submit", (event) => { if (!event.defaultPrevented) sent = Date.now(); });
   document.addEventListener("htmx:beforeRequest", () => { asking = true; });
   document.addEventListener("htmx:beforeSwap", (event) => {
     // somebody who is no longer let in gets the page that says so
     if (event.detail.xhr.status === 200 && !event.detail.xhr.responseText.includes('id="live"')) {
       event.detail.shouldSwap = false;
-      location.reload();
+      reload();
     }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
