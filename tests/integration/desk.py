@@ -18,6 +18,9 @@ from worker.store.keys import Keys
 from worker.store.scripts import FOLDER, Scripts
 
 URGENT, NORMAL, BULK = 0, 1, 2
+CARD = (
+    "account", "operation", "group", "priority", "attempts", "crashes", "dl", "taken", "created", "chain", "probe",
+)  # fmt: skip
 CAR = "stellantis:fleet-1"
 READ, START = "car.read", "car.start"
 LEASE_S, TRANSIT_S = 15.0, 5.0
@@ -69,6 +72,15 @@ class Slip:
     @property
     def group(self) -> str:
         return str(self.facts["group"])
+
+
+def slip_of(card: Sequence[Any]) -> Slip:
+    """A card as `take.lua` deals it."""
+    lease, job_id, message, *facts = card
+    words = [fact.decode() if isinstance(fact, bytes) else fact for fact in facts]
+    known = dict(zip(CARD, words, strict=True)) if words else {}
+    known |= {name: int(known[name]) for name in ("attempts", "crashes") if known}
+    return Slip(lease.decode(), job_id.decode(), message, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ class Desk:
             "durable": False, "mode": "fresh", "lease_us": micros(LEASE_S), "transit_us": micros(TRANSIT_S), **changes,
         }  # fmt: skip
         verdict, now_us, next_us, outbox, cards, more = self.scripts("take", facts)
-        slips = [Slip(lease.decode(), job.decode(), blob, json.loads(text)) for lease, job, blob, text in cards]
+        slips = [slip_of(card) for card in cards]
         return Dealt(verdict.decode(), now_us, next_us, outbox, slips, bool(more))
 
     def renew(self, *slips: Slip, worker: str = "w1", **changes: Any) -> list[str]:

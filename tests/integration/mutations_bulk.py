@@ -109,7 +109,7 @@ BULK_RULES: list[Mutation] = [
         bulk.test_a_lane_that_takes_no_more_does_not_keep_others_waiting,
     ),
     *rule(
-        "calls in flight count", STEP, " - behind - tonumber(redis.call('HGET', k_flying(), lane) or 0)", " - behind",
+        "calls in flight count", STEP, " - behind - lane_flies(lane)", " - behind",
         bulk.test_half_of_what_a_lane_may_have_in_flight_stays_free_for_what_lives,
     ),
     *rule(

@@ -154,7 +154,7 @@ _REFUSALS = [
         refusals.test_a_refusal_closes_the_budget_for_every_process_until_the_time_that_was_asked,
     ),
     Without(
-        "the time that was asked", BUDGET, "again = again == BLOCKED and w.shut or later(again, w.shut)",
+        "the time that was asked", BUDGET, "again = again == BLOCKED and w.shut or later_of(again, w.shut)",
         "again = now + 1000000",
         refusals.test_take_names_the_moment_a_closed_budget_opens,
     ),
@@ -180,7 +180,7 @@ _REFUSALS = [
     ),
     Without(
         "a success ends the row", "finish.lua",
-        "if refusals_any() then redis.call('HDEL', k_refusals(), A.group) end\n", "",
+        "if any(k_refusals()) then redis.call('HDEL', k_refusals(), A.group) end\n", "",
         refusals.test_a_success_starts_the_row_anew,
     ),
     Without(

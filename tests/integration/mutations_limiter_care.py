@@ -39,7 +39,7 @@ _RESERVE = [
         reserve.test_while_urgent_work_is_about_the_others_leave_their_share, {"prio": BULK, "free": 80},
     ),
     Without(
-        "half of the fleet", SERVE, "or 2) / 2))", "or 2)))",
+        "half of the fleet", SERVE, "math.floor(FLEET / 2))", "math.floor(FLEET))",
         reserve.test_one_lane_has_at_most_half_of_the_fleets_threads_in_flight,
     ),
     Without(
@@ -51,11 +51,12 @@ _RESERVE = [
         reserve.test_a_lane_that_was_set_aside_takes_part_when_the_fleet_has_grown,
     ),
     Without(
-        "the general cap", SERVE, "caps[1] or caps[2] or caps[3]", "caps[1] or caps[2]",
+        "the general cap", SERVE, " or conf_read('lane_cap')", "",
         reserve.test_a_cap_in_the_settings_goes_before_the_half,
     ),
     Without(
-        "a landed call makes room", LANE, "if redis.call('SREM', k_capped(), lane) == 1 then", "if false then",
+        "a landed call makes room", LANE, "if any(k_capped()) and redis.call('SREM', k_capped(), lane) == 1 then",
+        "if false then",
         reserve.test_a_lane_at_its_cap_is_looked_at_again_when_a_call_of_it_is_over, {"end": "finish"},
     ),
     Without(

@@ -130,6 +130,9 @@ _TOGETHER = [
         ("and their times", JOB, "    redis.call('ZREM', k_leases(), unpack(all.dropped))\n", ""),
         ("lanes land", JOB, "do lane_land(lane, landed.group, now, landed.n) end", "do local _ = nil end"),
         ("each time", "parts/lane.lua", "  landed.n = landed.n + 1\n", "  landed.n = 1\n"),
+        ("holds that begin", "parts/hold.lua", "  any_now(k_holds())\n", ""),
+        ("gates that open", "parts/lane.lua", "  GATES[account][gate] = nil\n", ""),
+        ("gates that shut", "parts/lane.lua", "  gates_of(account)[gate] = at\n", ""),
         ("one thing after another", "turn.lua",
          "apart(read_clock())\nif not asked.take then return {answers, false} end\n",
          "if not asked.take then return {answers, false} end\n"),
@@ -141,6 +144,18 @@ _TOGETHER = [
 ]  # fmt: skip
 
 _LINE = [
+    *without(
+        "budgets that close", "parts/permit.lua", "  any_now(k_refusals())\n", "",
+        turns.test_a_budget_that_closes_in_a_turn_is_closed_for_its_take,
+    ),
+    *without(
+        "troubles that begin", "parts/trouble.lua", "  any_now(k_trouble())\n", "",
+        turns.test_failures_of_one_turn_are_counted_one_by_one_and_heard_by_its_take,
+    ),
+    *without(
+        "what takes off", "parts/lease.lua", "  FLYING[lane] = redis.call(", "  redis.call(",
+        turns.test_a_cap_holds_over_all_priorities_of_one_take,
+    ),
     *without(
         "landed when it matters", "parts/trouble.lua", "  lane_write(lane, now)\n", "",
         turns.test_the_last_call_of_a_lane_in_trouble_ends_it_in_a_turn_too,

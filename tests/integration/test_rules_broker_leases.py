@@ -20,6 +20,16 @@ def test_a_job_in_hand_is_nobody_elses(desk: Desk) -> None:
     desk.assert_whole()
 
 
+def test_a_lease_that_lapses_takes_no_other_with_it(desk: Desk) -> None:
+    desk.put(2)
+    silent, speaking = desk.take(2).slips
+    desk.wait(LEASE_S - 2)
+    desk.renew(speaking)
+    desk.wait(4)
+    assert desk.take(8).ids == [silent.id]
+    desk.assert_whole()
+
+
 def test_a_renewed_lease_does_not_lapse(desk: Desk) -> None:
     desk.put(1)
     slip = desk.take(1).one

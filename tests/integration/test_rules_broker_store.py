@@ -294,6 +294,13 @@ def test_a_damaged_record_at_the_head_of_a_line_stops_nobody(desk: Desk) -> None
     assert desk.take(8).ids == [good]
 
 
+def test_a_record_that_is_damaged_in_hand_is_missed_at_its_end(desk: Desk) -> None:
+    desk.put(1)
+    slip = desk.take(1).one
+    desk.client.hdel(desk.keys("job", slip.id), "acct")
+    assert desk.finish(slip) == "missing"
+
+
 @pytest.mark.slow
 def test_jobs_survive_kill_nine_of_the_server(tmp_path: Path) -> None:
     with EmbeddedServer.start(tmp_path, "always") as server, redis.Redis.from_url(server.url) as client:

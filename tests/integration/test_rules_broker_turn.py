@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from redis._parsers import _HiredisParser, _RESP2Parser, _RESP3Parser
 
 from tests.faults.proxy import Proxy
 from tests.integration.conftest import Heard
-from tests.integration.desk import BULK, CAR, READ, REFUND, URGENT, Desk, micros
+from tests.integration.desk import ANSWERED, BULK, CAR, NORMAL, READ, REFUND, URGENT, Desk, Slip, micros, slip_of
 from tests.integration.floor import DONE, Floor, Hands
 from worker.broker.card import JobMessage
 from worker.broker.turn import TOGETHER
@@ -203,7 +203,7 @@ def test_an_urgent_successor_is_urgent_demand_at_once(desk: Desk) -> None:
         "mode": "fresh", "lease_us": micros(15), "transit_us": micros(5),
     }  # fmt: skip
     _, taken = desk.scripts("turn", {"ends": [end], "take": take}, "", "{}", "message")
-    assert [job.decode() for _, job, _, _ in taken[4]] == [born["id"]], "the last thread is kept"
+    assert [slip_of(card).id for card in taken[4]] == [born["id"]], "the last thread is kept"
     desk.assert_whole()
 
 
@@ -214,6 +214,51 @@ def test_the_last_call_of_a_lane_in_trouble_ends_it_in_a_turn_too(desk: Desk) ->
     end = {"decision": "finish", "blobs": 2, "id": slip.id, "lease": slip.lease, "group": slip.group}
     desk.scripts("turn", {"ends": [{**end, "settle": {"mode": "answered", "age": 0}}]}, "", "{}")
     assert desk.hash("trouble") == {}
+    desk.assert_whole()
+
+
+def in_one_turn(desk: Desk, first: Slip, failed: Sequence[Slip], **facts: Any) -> list[Slip]:
+    """`first` is done, the others are put back with these facts; who comes for their threads in the same call."""
+    same = {"settle": dict(ANSWERED), "in_hand": True}
+    ends = [{"decision": "finish", "blobs": 2, "id": first.id, "lease": first.lease, "group": first.group, **same}]
+    ends += [
+        {"decision": "park", "blobs": 1, "id": slip.id, "lease": slip.lease, "group": slip.group, **same, **facts}
+        for slip in failed
+    ]
+    take = {
+        "worker": "w1", "nonce": "n", "want": 0, "most": 64, "keep": 0, "run": "run-1", "durable": False,
+        "mode": "fresh", "lease_us": micros(15), "transit_us": micros(5),
+    }  # fmt: skip
+    answers, taken = desk.scripts("turn", {"ends": ends, "take": take}, "", "{}", *("" for _ in failed))
+    assert set(answers) == {b"own"}
+    return [slip_of(card) for card in taken[4]]
+
+
+def test_a_budget_that_closes_in_a_turn_is_closed_for_its_take(desk: Desk) -> None:
+    desk.put(6, budget="other")
+    first, refused = desk.take(2).slips
+    close = {"after": micros(20), "jitter": 0, "base": 1, "cap": 1}
+    assert in_one_turn(desk, first, [refused], close=close, refused=True) == []
+    desk.now_us += micros(21)
+    assert len(desk.take(2).slips) == 2
+    desk.assert_whole()
+
+
+def test_failures_of_one_turn_are_counted_one_by_one_and_heard_by_its_take(desk: Desk) -> None:
+    desk.hire(digest="d2", numbers={"lane_cap": 64})
+    desk.put(40)
+    first, *failed = desk.take(11).slips
+    trouble = {"base": micros(5), "jitter": 1.0, "facts": "{}"}
+    assert in_one_turn(desk, first, failed, trouble=trouble, wait=micros(60), **{"class": "server_trouble"}) == []
+    assert desk.hash("trouble")[f"{CAR}|{READ}"].startswith("10 1 ")
+    desk.assert_whole()
+
+
+def test_a_cap_holds_over_all_priorities_of_one_take(desk: Desk) -> None:
+    desk.hire(digest="d2", numbers={"lane_cap": 3})
+    for prio in (URGENT, NORMAL, BULK):
+        desk.put(2, prio=prio)
+    assert [slip.facts["priority"] for slip in desk.take(8).slips] == [0, 0, 1]
     desk.assert_whole()
 
 

@@ -163,8 +163,10 @@ def test_for_a_slow_api_a_lull_is_two_journeys(desk: Desk) -> None:
     desk.assert_whole()
 
 
-def test_where_nobody_else_is_a_third_may_go_after_a_lull(desk: Desk) -> None:
+def test_where_others_are_long_gone_a_third_may_go_after_a_lull(desk: Desk) -> None:
     limit(desk, minute=(100, 60))
+    told(desk, 1)
+    desk.wait(60 * 10)
     told(desk, 0)
     assert len(more(desk, 9)) == 9
     desk.wait(LULL_S + 0.001)
@@ -172,8 +174,19 @@ def test_where_nobody_else_is_a_third_may_go_after_a_lull(desk: Desk) -> None:
     desk.assert_whole()
 
 
-def test_where_nobody_else_is_all_may_go_at_once_when_there_is_no_lull(desk: Desk) -> None:
+def test_where_nobody_else_was_ever_seen_all_may_go_after_a_lull(desk: Desk) -> None:
     limit(desk, minute=(100, 60))
+    told(desk, 0)
+    assert len(more(desk, 9)) == 9
+    desk.wait(LULL_S + 0.001)
+    assert len(more(desk)) == 100 - 10
+    desk.assert_whole()
+
+
+def test_where_others_are_long_gone_all_may_go_at_once_when_there_is_no_lull(desk: Desk) -> None:
+    limit(desk, minute=(100, 60))
+    told(desk, 1)
+    desk.wait(60 * 10)
     told(desk, 0)
     desk.wait(LULL_S - 0.1)
     assert len(more(desk)) == 99

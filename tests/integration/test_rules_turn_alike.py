@@ -14,7 +14,19 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.desk import CAR, LEASE_S, READ, START, TRANSIT_S, UNANSWERED, Desk, Slip, account, micros
+from tests.integration.desk import (
+    CAR,
+    LEASE_S,
+    READ,
+    START,
+    TRANSIT_S,
+    UNANSWERED,
+    Desk,
+    Slip,
+    account,
+    micros,
+    slip_of,
+)
 
 SEEDS, MOMENTS = 10, 8
 WINDOWS = {"second": (40, 1), "hour": (400, 3600)}
@@ -112,8 +124,7 @@ class Story:
         }  # fmt: skip
 
     def read_dealt(self, reply: Any) -> None:
-        for lease, job, blob, text in reply[4]:
-            self.slips.append(Slip(lease.decode(), job.decode(), blob, json.loads(text)))
+        self.slips += [slip_of(card) for card in reply[4]]
 
     def contents(self) -> dict[str, Any]:
         client, prefix = self.desk.client, self.desk.keys.prefix

@@ -6,13 +6,14 @@ Scope: one hand-out of one job.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from dramatiq import Message, MessageProxy
 
 from worker.fail.fate import Fate
+
+NOTHING_KNOWN = (b"", b"", b"|", b"1", b"0", b"0", b"", b"", b"", b"", b"")
 
 
 @dataclass(slots=True)
@@ -51,24 +52,24 @@ class Card:
 
 
 def read_card(reply: list[bytes], now_us: int, send_by_s: float, taken_s: float) -> Card:
-    """A card as `take.lua` deals it."""
-    lease, job_id, encoded, text = reply
-    facts: dict[str, Any] = json.loads(text)
+    """A card as `take.lua` deals it; a job whose message is gone has the first three of its facts."""
+    lease, job_id, encoded, account, operation, group, *rest = reply if len(reply) > 3 else [*reply, *NOTHING_KNOWN]
+    priority, attempts, crashes, deadline_us, taken_us, created_us, chain, probe = rest
     return Card(
         lease=lease.decode(),
         job_id=job_id.decode(),
         encoded=encoded,
-        account=facts.get("account", ""),
-        operation=facts.get("operation", ""),
-        group=facts.get("group", "|"),
-        priority=int(facts.get("priority", 1)),
-        attempts=int(facts.get("attempts", 0)),
-        crashes=int(facts.get("crashes", 0)),
-        deadline_us=int(float(facts.get("dl") or 0)),
-        taken_us=int(float(facts.get("taken") or 0)),
-        created_us=int(float(facts.get("created") or 0)),
-        chain=facts.get("chain") or job_id.decode(),
-        probe=facts.get("probe"),
+        account=account.decode(),
+        operation=operation.decode(),
+        group=group.decode(),
+        priority=int(priority),
+        attempts=int(attempts),
+        crashes=int(crashes),
+        deadline_us=int(deadline_us or 0),
+        taken_us=int(taken_us or 0),
+        created_us=int(created_us or 0),
+        chain=(chain or job_id).decode(),
+        probe=probe.decode() or None,
         send_by_s=send_by_s,
         taken_s=taken_s,
         now_us=now_us,

@@ -93,6 +93,9 @@ NAMES: Final[dict[str, KeyName]] = {
 }
 
 
+_CALL = re.compile(r"\bk_(\w+)\(")
+
+
 class Keys:
     """Renders key names of one partition.
 
@@ -111,16 +114,16 @@ def spell_keys(source: str) -> str:
     """Lua `source` with each `k_<name>(…)` spelled from the table above: a function for each name would have to be made
     anew in every call of every script, which costs more than many a decision.
     """
-    call = re.search(r"\bk_(\w+)\(", source)
-    while call:
+    spelt, at = [], 0
+    while call := _CALL.search(source, at):
         end, arguments = _arguments(source, call.end())
         first, *rest = NAMES[call[1]].pattern.split("%s")
         words = [f"P .. '{first}'"]
         for argument, piece in zip(arguments, rest, strict=True):
-            words += [f"({argument})", *([f"'{piece}'"] if piece else [])]
-        source = f"{source[: call.start()]}({' .. '.join(words)}){source[end:]}"
-        call = re.search(r"\bk_(\w+)\(", source)
-    return source
+            words += [f"({spell_keys(argument)})", *([f"'{piece}'"] if piece else [])]
+        spelt += [source[at : call.start()], "(", " .. ".join(words), ")"]
+        at = end
+    return "".join([*spelt, source[at:]])
 
 
 def _arguments(source: str, start: int) -> tuple[int, list[str]]:

@@ -2,7 +2,8 @@
 
 Promise: one call is one atomic decision; a script the server has forgotten (SCRIPT FLUSH, a new node) is sent whole in
 the very call that runs it, never skipped: loading it first and naming it after could lose to another flush. A part that
-`--!include` names comes once, after the parts it includes.
+`--!include` names comes once, after the parts it includes; a function marked `--!late` (`--!decision … late`) costs
+nothing in a call that does not need it.
 Scope: text and calls. What is retried, and what an error means, is `connection.py`'s business.
 """
 
@@ -22,7 +23,8 @@ from worker.store.keys import Keys, spell_keys
 
 FOLDER = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r"^--!include (\w+)$", re.MULTILINE)
-_DECISION = re.compile(r"^--!decision (\w+)$", re.MULTILINE)
+_DECISION = re.compile(r"^--!decision (\w+)( late)?$", re.MULTILINE)
+_LATE = re.compile(r"^--!late\nlocal function (\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _LOCAL = re.compile(r"^local (?:function )?(\w+(?:, *\w+)*)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
@@ -36,29 +38,74 @@ def compose(name: str, folder: Path = FOLDER) -> str:
     parts: list[str] = []
     seen: set[str] = set()
     _collect(body, parts, seen, folder)
-    others = []
-    for other in _DECISION.findall(body):
+    others, late = [], set()
+    for other, mark in _DECISION.findall(body):
         _, _, inner = (folder / f"{other}.lua").read_text(encoding="utf-8").partition("\n")
         _collect(inner, parts, seen, folder)
-        others.append(f"local function decide_{other}()\n{inner}\nend\n")
-    body = _COMMENT.sub("", "".join(others) + body)
-    source = _used(_COMMENT.sub("", "\n".join(parts)), body) + body
+        others.append(_COMMENT.sub("", f"local function decide_{other}()\n{inner}\nend\n"))
+        late |= {f"decide_{other}"} if mark else set()
+    late |= set(_LATE.findall("\n".join(parts)))
+    body = _COMMENT.sub("", body)
+    used = _used(_COMMENT.sub("", "\n".join(parts)), "".join([*others, body]))
+    source = _defined_late([*used, *others, body], late)
     return f"{shebang}\n{_PREAMBLE}{spell_keys(source)}"
 
 
-def _used(parts: str, body: str) -> str:
-    """What `body` needs of the parts. A script is run from its first line in every call, and each function that it
-    defines costs there, called or not: with all of them a call took 15 µs before it did anything.
+def _used(parts: str, body: str) -> list[str]:
+    """What `body` needs of the parts, one local a piece. A script is run from its first line in every call, and each
+    function that it defines costs there, called or not: with all of them a call took 40 µs before it did anything.
     """
     starts = [match.start() for match in _LOCAL.finditer(parts)]
-    chunks = [parts[begin:end] for begin, end in zip(starts, [*starts[1:], len(parts)], strict=True)]
+    pieces = [parts[begin:end] for begin, end in zip(starts, [*starts[1:], len(parts)], strict=True)]
     words, used = set(_WORD.findall(body)), []
-    for chunk in reversed(chunks):  # Lua knows a local only after it: what is used stands before its user
-        names = _LOCAL.match(chunk)
-        if names and words & set(_WORD.findall(names[1])):
-            words |= set(_WORD.findall(chunk))
-            used.append(chunk)
-    return "".join(reversed(used))
+    for piece in reversed(pieces):  # Lua knows a local only after it: what is used stands before its user
+        if words & set(_names(piece)):
+            words |= set(_WORD.findall(piece))
+            used.append(piece)
+    return used[::-1]
+
+
+def _defined_late(pieces: list[str], late: set[str]) -> str:
+    """The text of a decision, in which functions marked `--!late` are defined when one of them is first called: several
+    together, by a function that stands before the first of their users.
+    """
+    text: list[str] = []
+    waiting: list[str] = []
+    batches: dict[str, str] = {}
+    for piece in pieces:
+        is_late = not late.isdisjoint(_names(piece))
+        if not is_late and not set(_WORD.findall(piece)).isdisjoint(name for one in waiting for name in _names(one)):
+            text.append(_batch(waiting, batches))
+            waiting = []
+        (waiting if is_late else text).append(_rewritten(piece, batches))
+    return "".join(text)
+
+
+def _batch(pieces: list[str], batches: dict[str, str]) -> str:
+    """Functions that are defined together. `batches` learns who defines them."""
+    names = [name for piece in pieces for name in _names(piece)]
+    maker = f"late_{len(batches) + 1}"
+    batches.update(dict.fromkeys(names, maker))
+    made = maker.upper()
+    return (
+        f"local {made}\nlocal function {maker}()\nif {made} then return {made} end\n{''.join(pieces)}"
+        f"{made} = {{{', '.join(f'{name} = {name}' for name in names)}}}\nreturn {made}\nend\n"
+    )
+
+
+def _rewritten(piece: str, batches: dict[str, str]) -> str:
+    """A piece that calls what is defined late by way of whoever defines it."""
+    for name in set(_WORD.findall(piece)) & batches.keys():
+        if re.search(rf"\b(?:function|local) +{name}\b|\b{name}\b(?!\()", piece):
+            raise ValueError(f"expected nothing but calls of {name}, which is marked --!late; got another use of it")
+        piece = re.sub(rf"\b{name}\(", f"{batches[name]}().{name}(", piece)
+    return piece
+
+
+def _names(piece: str) -> list[str]:
+    """What a piece defines."""
+    found = _LOCAL.match(piece)
+    return _WORD.findall(found[1]) if found else []
 
 
 def _collect(text: str, parts: list[str], seen: set[str], folder: Path) -> None:

@@ -24,7 +24,7 @@ end
 -- how many letters may join the line of a lane now
 local function room_of(lane)
   local behind = redis.call('ZCOUNT', k_queue(lane, 2), I(BEHIND), '+inf')
-  return math.max(1, math.floor(lane_cap(lane) / 2)) - behind - tonumber(redis.call('HGET', k_flying(), lane) or 0)
+  return math.max(1, math.floor(lane_cap(lane) / 2)) - behind - lane_flies(lane)
 end
 
 local function do_letter(B, J)

@@ -13,7 +13,7 @@ local status = ack_status(J)
 if status == 'missing' or status == 'already' or status == 'forgotten' then return status end
 local mine = ack_open(J, status, now)
 job_note(J, ARGV[3])
-if refusals_any() then redis.call('HDEL', k_refusals(), A.group) end
+if any(k_refusals()) then redis.call('HDEL', k_refusals(), A.group) end
 if not mine then return status end
 job_set(J, 'runs', I((J.runs or 0) + 1))
 if J.crashes then job_set(J, 'crashes', '0') end

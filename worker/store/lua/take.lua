@@ -9,12 +9,13 @@
 --   run = server run id, durable (bool), mode = probe|wait|fresh, lease_us, transit_us, expect = server µs expected by
 --   the worker's own clock or absent}
 -- returns {verdict, now µs, next µs or -1, outbox size, {card…}, 1 when work is left for want of a thread}; verdict 'ok' | 'configure' | 'clock' (compare
---   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, facts JSON}
+--   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, account, operation, group, priority,
+--   attempts, crashes, deadline µs, taken µs, created µs, chain, hold it probes or ''}, or its first three where the
+--   message is gone
 
 local now = read_clock()
-local digest = redis.call('HGET', k_conf(), 'digest')
-if not digest or not redis.call('ZSCORE', k_workers(), A.worker)
-  or (digest ~= redis.call('HGET', k_worker(A.worker), 'digest') and not digest_lives(digest, now)) then
+local digest, own = conf_read('digest'), redis.call('HGET', k_worker(A.worker), 'digest')
+if not digest or not own or (digest ~= own and not digest_lives(digest, now)) then
   return {'configure', now, -1, 0, {}, 0}
 end
 if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}, 0} end
@@ -32,7 +33,7 @@ if before then
       if info then
         -- its time to send counts from this asking, so its lease must too, even if it had lapsed
         redis.call('ZADD', k_leases(), I(now + A.lease_us), lease)
-        local J = job_read(info.id)
+        local J = job_glance(info.id)
         if J then cards[#cards + 1] = lease_card(lease, info, J) end
       end
     end
@@ -46,7 +47,12 @@ if SUSPECT then
   resolve_alert('suspect:' .. SUSPECT, now)
 end
 
-local again = leases_reclaim(now, A.transit_us) >= 50
+local function next_lapse() return tonumber(redis.call('ZRANGE', k_leases(), 0, 0, 'WITHSCORES')[2]) end
+local lapse, again = next_lapse(), false
+if lapse and lapse <= now then
+  again = leases_reclaim(now, A.transit_us) >= 50
+  lapse = next_lapse()
+end
 local overdue = redis.call('ZRANGEBYSCORE', k_deadlines(), '-inf', I(now), 'LIMIT', 0, 50)
 for _, id in ipairs(overdue) do
   local J = job_read(id)
@@ -98,7 +104,8 @@ for p = 0, 2 do
     if #out > 0 and redis.call('ZCARD', k_workers()) > 1 then ring_bell(p) end
   end
 end
-sooner(redis.call('ZRANGE', k_leases(), 0, 0, 'WITHSCORES')[2])
+sooner(lapse)
+if #out > 0 then sooner(now + A.lease_us) end
 sooner(redis.call('ZRANGE', k_deadlines(), 0, 0, 'WITHSCORES')[2])
 if again then at = now end
 return {'ok', now, at, redis.call('ZCARD', k_outbox()), out, more}

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --!decision finish
---!decision park
---!decision bury
+--!decision park late
+--!decision bury late
 --!decision take
 -- One turn of a worker process: the ends of its jobs, one after another, each by the decision that its own script makes
 -- alone; and in the same call the next jobs for the threads that are free then. What a call costs before it decides
@@ -11,11 +11,17 @@
 -- already, below 0 when there are too few, and `most` is the most to want}; ARGV[3..] the blobs of each end, in order
 -- returns {{one answer per end: what its decision returns, or an error}, what take returns, or an error, or false}
 
-local BY_NAME = {finish = decide_finish, park = decide_park, bury = decide_bury}
+local function decide_end(name)
+  if name == 'finish' then return decide_finish() end
+  if name == 'park' then return decide_park() end
+  if name == 'bury' then return decide_bury() end
+  error('no end: ' .. tostring(name))
+end
+
 local STILL_IN_HAND = {missing = true, forgotten = true}
 
-local function attempt(decide)
-  local fine, answer = pcall(decide)
+local function attempt(decide, name)
+  local fine, answer = pcall(decide, name)
   if fine then return answer end
   return {err = type(answer) == 'table' and answer.err or 'ERR ' .. tostring(answer)}
 end
@@ -32,7 +38,7 @@ for i, facts in ipairs(asked.ends) do
   A = facts
   ARGV = {words[1], words[2], unpack(words, at, at + facts.blobs - 1)}
   at = at + facts.blobs
-  local answer = attempt(BY_NAME[facts.decision])
+  local answer = attempt(decide_end, facts.decision)
   if facts.in_hand and type(answer) == 'string' and not STILL_IN_HAND[answer] then free = free + 1 end
   answers[i] = answer
 end

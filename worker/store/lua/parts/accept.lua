@@ -1,11 +1,11 @@
 --!include hold
+--!include together
 -- Takes a job in: its record, its message, its place at the end of its lane. Also used for successors, which are born
 -- in the same step that ends their parent.
 -- facts = {id, op, acct, api, budget, prio, rep(1/0), dl = µs after now, key, psha, chain, page, callback = as `cb` of
 -- parts/callback.lua}
 
-local function count(what, by) redis.call('HINCRBY', k_counts(), what, by) end
-
+--!late
 local function job_accept(facts, message, now)
   if redis.call('EXISTS', k_job(facts.id)) == 1 then return 'duplicate', facts.id end
   if facts.key then

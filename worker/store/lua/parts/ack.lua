@@ -31,7 +31,7 @@ local function ack_open(J, status, now)
     lease_drop(A.lease, info, now)
     permit_settle(info, A.lease, A.settle, A.told, now)
     local served = A.settle.mode == 'answered' and not A.close and not A.refused
-    if served and refusals_any() then refusals_over(A.group, info.at, now) end
+    if served and any(k_refusals()) then refusals_over(A.group, info.at, now) end
     if A.trouble then
       trouble_failed(J.lane, info.at, A.trouble, now)
     elseif served then

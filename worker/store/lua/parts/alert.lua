@@ -11,6 +11,7 @@ local LULL = 3600000000   -- a problem that was quiet for an hour and comes back
 local CALM = 600000000
 local CROWDED, FULL = 1000, 10000
 
+--!late
 local function alert_change(key, change)
   local v = redis.call('HMGET', k_alert(key), 'gen', 'opened')
   return key .. '#' .. (v[1] or '0') .. '#' .. (v[2] or '0') .. '#' .. change
@@ -18,6 +19,7 @@ end
 
 -- While nobody takes alerts the outbox stays bounded: in a crowd an opening replaces what waits of its own key; when it
 -- is full nothing is added, and what could not be told is told when it comes again.
+--!late
 local function outbox_room(key)
   local waiting = redis.call('ZCARD', k_outbox())
   if waiting >= CROWDED then
@@ -26,6 +28,7 @@ local function outbox_room(key)
   return waiting < FULL
 end
 
+--!late
 local function raise_alert(key, facts, now)
   local state = redis.call('HGET', k_alert(key), 'state')
   redis.call('ZADD', k_alerts(), I(now), key)
@@ -45,6 +48,7 @@ local function raise_alert(key, facts, now)
   return room
 end
 
+--!late
 local function resolve_alert(key, now)
   if redis.call('HGET', k_alert(key), 'state') ~= 'open' then return end
   redis.call('HSET', k_alert(key), 'state', 'resolved', 'changed', I(now))
@@ -55,6 +59,7 @@ local function resolve_alert(key, now)
 end
 
 -- a call of this budget, taken at `at`, was answered and not refused
+--!late
 local function refusals_over(group, at, now)
   local changed = tonumber(redis.call('HGET', k_alert('refusal:' .. group), 'changed') or 0)
   if at - changed < CALM then return end

@@ -1,4 +1,5 @@
 --!include others
+--!include asked
 -- The windows of a budget, taken together or not at all; and what an answer teaches about them.
 -- conf: 'g:<account|budget>' -> window names joined by ','; 'a:<account>' -> 'api|headers(1/0)'
 
@@ -8,7 +9,7 @@ local FAR = 4000000000000000
 local function account_of(group) return string.match(group, '^(.*)|[^|]*$') end
 
 local function windows_of(group)
-  local names = redis.call('HGET', k_conf(), 'g:' .. group)
+  local names = conf_read('g:' .. group, 'a:' .. account_of(group))
   if not names then return nil end
   local list = {}
   for name in string.gmatch(names, '[^,]+') do list[#list + 1] = name end
@@ -29,6 +30,7 @@ end
 
 -- A window the store may have forgotten something about: room for one probe, or none until it has passed.
 -- mode 'wait' | 'probe', also 'fresh', which trusts an empty store and no other cause. Returns room (or nil when the window is sure) and the time to look again.
+--!late
 local function unsure_room(w, now, doubt)
   -- a worker that died with what was forgotten may have sent until its lease ran out
   local sure_at = doubt.quiet + doubt.transit + w.len
@@ -41,12 +43,13 @@ local function unsure_room(w, now, doubt)
 end
 
 local function doubt_of(account, unsure, quiet, mode, transit)
-  local headers = string.match(redis.call('HGET', k_conf(), 'a:' .. account) or '', '|1$') ~= nil
+  local headers = string.match(conf_read('a:' .. account) or '', '|1$') ~= nil
   return {unsure = unsure, quiet = quiet, headers = headers, mode = mode, transit = transit}
 end
 
 -- the later of two such times; a settled call may bring it forward when it may bring one of them forward
-local function later(a, b)
+--!late
+local function later_of(a, b)
   if a == BLOCKED or b == BLOCKED then return BLOCKED end
   local most = math.max(math.abs(a), math.abs(b))
   return (a < 0 or b < 0) and -most or most
@@ -58,7 +61,7 @@ local function latest(again) return again < BLOCKED and -again or again end
 -- how many permits priority p may take now in all windows, and otherwise when to look again (µs or BLOCKED)
 local function budget_room(group, windows, p, now, doubt)
   local room, at = 1000000, 0
-  if #windows == 0 then
+  if #windows == 0 and any(k_refusals()) then
     local shut = tonumber(redis.call('HGET', k_refusals(), '!' .. group) or 0)
     if shut > now then return 0, shut end
   end
@@ -77,9 +80,9 @@ local function budget_room(group, windows, p, now, doubt)
     end
     if w.shut > now then
       free = 0
-      again = again == BLOCKED and w.shut or later(again, w.shut)
+      again = again == BLOCKED and w.shut or later_of(again, w.shut)
     end
-    if free <= 0 then at = later(at, again) end
+    if free <= 0 then at = later_of(at, again) end
     room = math.min(room, free)
   end
   return math.max(room, 0), at
@@ -95,6 +98,7 @@ local function permits_take(windows, n)
 end
 
 -- lim follows a told limit: down at once, up to the ceiling after three equal answers
+--!late
 local function learn_limit(w, told)
   local goal = math.min(told, w.ceil)
   if told >= w.lim and goal <= w.lim then
@@ -114,6 +118,7 @@ end
 
 -- One answer's headers: limit and remaining of a window, as told to the call taken at `sent` with `occ` permits
 -- occupied then and `taken` ever taken. True when room has grown.
+--!late
 local function learn(w, told, sent, occ, taken, now)
   local freer = false
   if told.limit then freer = learn_limit(w, told.limit) end

@@ -3,7 +3,16 @@
 -- would keep every permit occupied for the length of the step.
 -- ARGV[1]: '' or a test's clock (µs).
 
-local function I(n) return string.format('%.0f', n) end
+local SPELT = {}     -- a moment is written in many places, and spelling a number is the dearest part of it
+
+local function I(n)
+  local spelt = SPELT[n]
+  if not spelt then
+    spelt = string.format('%.0f', n)
+    SPELT[n] = spelt
+  end
+  return spelt
+end
 
 local function raw_clock()
   if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
@@ -13,15 +22,16 @@ end
 
 -- What else stands beside the clock, read with it: since when the store may have forgotten something, and until when it
 -- hands nothing out (µs); whether somebody follows what happens (news.lua); the run of the server last seen, when it was
--- last asked for jobs, why it is in doubt, and the last urgent demand.
-local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg'}
-local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT = 0, 0, false, nil, nil, nil, 0
+-- last asked for jobs, why it is in doubt, the last urgent demand, and the threads of all workers.
+local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg',
+  'fleet'}
+local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT, FLEET = 0, 0, false, nil, nil, nil, 0, 0
 local NOW = nil     -- one script is one moment, however many decisions it makes
 
 local function peek_clock()
   local m = redis.call('HMGET', k_meta(), unpack(META))
   UNSURE, QUIET = tonumber(m[3] or 0), tonumber(m[4] or 0)
-  RUN, SEEN, SUSPECT, URGENT = m[6], m[7], m[8], tonumber(m[9] or 0)
+  RUN, SEEN, SUSPECT, URGENT, FLEET = m[6], m[7], m[8], tonumber(m[9] or 0), tonumber(m[10] or 2)
   local last = tonumber(m[1] or 0)
   local ahead = tonumber(m[2] or 0)
   local raw = raw_clock()

@@ -3,16 +3,19 @@
 -- problem:<fp> hash: api op class code count first last sample, open letters not discarded, burst window (burst_at, burst_n),
 -- what a person said of it (mark, mark_by, mark_why, mark_at)
 
+--!late
 local function fingerprint(api, op, class, code)
   return string.sub(redis.sha1hex(api .. '|' .. op .. '|' .. class .. '|' .. code), 1, 16)
 end
 
+--!late
 local function dead_indexes(J, class, fp)
   return {k_dead(), k_dead_by('account', J.acct), k_dead_by('operation', J.op), k_dead_by('class', class),
     k_dead_by('problem', fp)}
 end
 
 -- Too many of one problem in a short time: a bad deploy, a changed contract. Hold the lane, say so once.
+--!late
 local function dead_brake(J, fp, now)
   local limit = conf_number('brake_count', 50)
   local span = conf_number('brake_window', 60000000)
@@ -33,6 +36,7 @@ end
 
 -- What a person said of a problem, for one more letter of it: that its cause is mended is not so; that they know of it
 -- holds until it was over; to ignore it holds until somebody says otherwise.
+--!late
 local function mark_holds(fp, open)
   local mark = redis.call('HGET', k_problem(fp), 'mark')
   if mark == 'resolved' or (mark == 'acknowledged' and open == 1) then
@@ -44,6 +48,7 @@ end
 
 -- why = {class, code, alert = bool, message}. A result that came before its call was answered knows better than
 -- `outcome_unknown`.
+--!late
 local function job_bury(J, why, now)
   if why.class == 'outcome_unknown' then
     local early = redis.call('HGET', k_job(J.id), 'verdict')
@@ -74,6 +79,7 @@ local function job_bury(J, why, now)
 end
 
 -- One letter less that asks for somebody; the last one of a problem resolves its alert.
+--!late
 local function problem_eased(fp, now)
   if redis.call('EXISTS', k_problem(fp)) == 0 or redis.call('HINCRBY', k_problem(fp), 'open', -1) <= 0 then
     resolve_alert('problem:' .. fp, now)
@@ -81,6 +87,7 @@ local function problem_eased(fp, now)
 end
 
 -- out of all dead-letter indexes
+--!late
 local function dead_leave(J, now)
   for _, key in ipairs(dead_indexes(J, J.err, J.fp)) do redis.call('ZREM', key, J.id) end
   redis.call('ZREM', k_discarded(), J.id)
@@ -91,6 +98,7 @@ local function dead_leave(J, now)
 end
 
 -- an end that was not the end: the job is nowhere now, and the caller puts it where it belongs
+--!late
 local function end_undone(J, now)
   if J.state == 'dead' then
     dead_leave(J, now)
@@ -107,6 +115,7 @@ local function end_undone(J, now)
 end
 
 -- whatever is past its deadline: expired when never sent, dead with its last cause when it had been tried
+--!late
 local function job_overdue(J, now)
   if tonumber(J.attempts or 0) > 0 and J.err then
     job_unwait(J, now)

@@ -26,11 +26,13 @@ local function need_told(told)
   end
 end
 
+--!late
 local function need_why(why)
   need_type(why, 'table', 'why')
   need_type(why.class, 'string', 'why.class')
 end
 
+--!late
 local function need_callback(text)
   need_type(text, 'string', 'callback')
   local ok, callback = pcall(cjson.decode, text)
@@ -40,6 +42,7 @@ local function need_callback(text)
   for i = 1, 3 do need_type(callback.text[i], 'string', 'a piece of callback.text') end
 end
 
+--!late
 local function need_job(facts, message)
   for _, name in ipairs({'id', 'op', 'acct', 'api', 'budget', 'chain'}) do need_type(facts[name], 'string', name) end
   for _, name in ipairs({'prio', 'rep', 'dl', 'page'}) do need_type(facts[name], 'number', name) end

@@ -3,6 +3,7 @@
 -- job hash: door = secret part of the result's address; heard = JSON of the result; verdict = JSON {done, why} of a
 -- result that came while the call was still running
 
+--!late
 local function job_settle_heard(J, verdict, now)
   -- it ends here: an answer to its call that comes later still has nothing to add
   redis.call('HDEL', k_job(J.id), 'verdict', 'last')
@@ -14,6 +15,7 @@ local function job_settle_heard(J, verdict, now)
 end
 
 -- accepted by the other side: over when its result has come, or when that has not come for `span` (µs)
+--!late
 local function job_await(J, span, now)
   local early = redis.call('HGET', k_job(J.id), 'verdict')
   if early then return job_settle_heard(J, cjson.decode(early), now) end

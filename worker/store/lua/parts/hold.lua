@@ -5,6 +5,7 @@
 -- is let through when `probe_at` has come, and the hold ends when that call is not refused.
 
 local function hold_read(scope)
+  if not any(k_holds()) then return nil end
   local text = redis.call('HGET', k_holds(), scope)
   if not text then return nil end
   local ok, hold = pcall(cjson.decode, text)
@@ -12,8 +13,13 @@ local function hold_read(scope)
   return {cause = 'unreadable'}
 end
 
-local function hold_write(scope, hold) redis.call('HSET', k_holds(), scope, cjson.encode(hold)) end
+--!late
+local function hold_write(scope, hold)
+  any_now(k_holds())
+  redis.call('HSET', k_holds(), scope, cjson.encode(hold))
+end
 
+--!late
 local function scope_account(scope)
   local kind, rest = string.match(scope, '^(%a+):(.*)$')
   if kind == 'account' then return rest, kind, rest end
@@ -21,6 +27,7 @@ local function scope_account(scope)
 end
 
 -- Looks again at everything a scope may have kept back.
+--!late
 local function hold_wake(scope, now)
   local account, kind, rest = scope_account(scope)
   open_gates(account, now)
@@ -35,6 +42,7 @@ local function hold_wake(scope, now)
 end
 
 -- True when the hold is new (an alert is due). A call sent before the last release cannot hold again.
+--!late
 local function hold_set(scope, hold, sent, now)
   local old = hold_read(scope)
   if old then return false end
@@ -45,6 +53,7 @@ local function hold_set(scope, hold, sent, now)
   return true
 end
 
+--!late
 local function hold_release(scope, now)
   if redis.call('HDEL', k_holds(), scope) == 0 then return false end
   redis.call('HSET', k_released(), scope, I(now))
@@ -55,6 +64,7 @@ end
 
 -- The one call let through a hold has been answered: refused again, or the hold is over. What an older call says, let
 -- through before somebody stepped in, is about a credential or a hold of before.
+--!late
 local function probe_answered(scope, lease, refused, now)
   local hold = hold_read(scope)
   if not hold or hold.probe ~= lease then return end
@@ -69,6 +79,7 @@ local function probe_answered(scope, lease, refused, now)
 end
 
 -- The probe came to no answer (crashed, timed out, never sent): the next job may try at once.
+--!late
 local function probe_void(scope, lease, now)
   local hold = hold_read(scope)
   if not hold or hold.probe ~= lease then return end

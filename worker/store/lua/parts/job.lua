@@ -19,24 +19,29 @@ local function job_read(id)
   return J
 end
 
+-- What handing a job out needs to know of it, which costs a third of the whole record.
+local function job_glance(id)
+  local v = redis.call('HMGET', k_job(id), 'state', 'op', 'acct', 'budget', 'dl', 'place', 'attempts', 'crashes',
+    'created', 'chain')
+  if not (v[1] and v[2] and v[3] and v[4]) then return nil end
+  return {id = id, state = v[1], op = v[2], acct = v[3], budget = v[4], dl = v[5] or '0', place = v[6] or nil,
+    attempts = v[7] or '0', crashes = v[8] or '0', created = v[9] or '', chain = v[10] or '', lane = v[3] .. '|' .. v[2]}
+end
+
 -- fields that the write which moves the job shall take along, instead of a write of their own
 local function job_set(J, ...)
-  J.unwritten = J.unwritten or {}
-  for _, word in ipairs({...}) do J.unwritten[#J.unwritten + 1] = word end
+  local words = J.unwritten
+  if words then
+    for i = 1, select('#', ...) do words[#words + 1] = (select(i, ...)) end
+  else
+    J.unwritten = {...}
+  end
 end
 
 local function unwritten(J)
   local words = J.unwritten or {}
   J.unwritten = nil
   return unpack(words)
-end
-
-local function count(what, by)
-  if TOGETHER then
-    TOGETHER.counts[what] = (TOGETHER.counts[what] or 0) + by
-  else
-    redis.call('HINCRBY', k_counts(), what, by)
-  end
 end
 
 -- writes what was kept together
@@ -54,6 +59,7 @@ local function apart(now)
 end
 
 -- into the line at its own place, now or when `due` has come
+--!late
 local function job_wait(J, due, now)
   if due and due > now then
     redis.call('ZADD', k_due(J.lane, J.prio), I(due), J.id)
@@ -67,6 +73,7 @@ local function job_wait(J, due, now)
   touch_lane(J.lane, J.group, J.prio, now)
 end
 
+--!late
 local function job_unwait(J, now)
   redis.call('ZREM', k_queue(J.lane, J.prio), J.id)
   redis.call('ZREM', k_due(J.lane, J.prio), J.id)
@@ -74,14 +81,8 @@ local function job_unwait(J, now)
   touch_lane(J.lane, J.group, J.prio, now, true)
 end
 
-local CONF = {}     -- one script is one moment, so it asks for each number once
-
-local function conf_number(field, default)
-  if CONF[field] == nil then CONF[field] = redis.call('HGET', k_conf(), field) end
-  return tonumber(CONF[field] or default)
-end
-
 -- when its time is over a key may come to another job, whose it is from then on
+--!late
 local function key_own(J)
   local held = J.key and redis.call('GET', k_idempotency(J.key))
   return held and string.match(held, '^%S+') == J.id
@@ -89,7 +90,9 @@ end
 
 -- keep everything about an ended job for `ttl` seconds (0: until retention removes it)
 local function job_keep(J, ttl)
-  if key_own(J) then redis.call('EXPIRE', k_idempotency(J.key), math.max(ttl, conf_number('key_ttl', 86400))) end
+  if J.key and key_own(J) then
+    redis.call('EXPIRE', k_idempotency(J.key), math.max(ttl, conf_number('key_ttl', 86400)))
+  end
   if ttl <= 0 then return end
   redis.call('EXPIRE', k_job(J.id), ttl)
   redis.call('EXPIRE', k_message(J.id), ttl)
@@ -119,6 +122,7 @@ local function job_end(J, state, now, ttl)
 end
 
 -- past its deadline: never sent -> expired; sent before -> dead with what it died of (see dead.lua)
+--!late
 local function job_expire(J, now)
   job_unwait(J, now)
   job_end(J, 'expired', now, conf_number('result_ttl', 86400))

@@ -5,15 +5,16 @@ local CRASHES = 3
 
 -- An outage longer than half a lease is nobody's crash: all deadlines move by the gap.
 local function leases_shift_gap(now, lease_us)
-  local seen = tonumber(SEEN or now)
+  local gap = now - tonumber(SEEN or 0)
+  if gap <= lease_us / 32 then return end     -- takes come by the hundred; what is gone since the last one is no gap
   redis.call('HSET', k_meta(), 'seen', I(now))
-  local gap = now - seen
-  if gap <= lease_us / 2 then return end
+  if not SEEN or gap <= lease_us / 2 then return end
   local all = redis.call('ZRANGE', k_leases(), 0, -1, 'WITHSCORES')
   for i = 1, #all, 2 do redis.call('ZADD', k_leases(), I(tonumber(all[i + 1]) + gap), all[i]) end
 end
 
 -- a lapsed lease: the permit stays until the latest possible arrival; the job is counted, returned or buried
+--!late
 local function lease_reclaim(lease, expiry, transit, now)
   local info = lease_read(lease)
   if not info then
@@ -41,19 +42,19 @@ local function lease_reclaim(lease, expiry, transit, now)
   end
 end
 
+--!late
 local function leases_reclaim(now, transit)
   local lapsed = redis.call('ZRANGEBYSCORE', k_leases(), '-inf', I(now), 'WITHSCORES', 'LIMIT', 0, 50)
   for i = 1, #lapsed, 2 do lease_reclaim(lapsed[i], tonumber(lapsed[i + 1]), transit, now) end
   return #lapsed / 2
 end
 
--- what a worker needs to know of a job it has been given
+-- what a worker needs to know of a job it has been given, as take.lua lists it
 local function lease_card(lease, info, J)
   local message = redis.call('GET', k_message(info.id))
   if not message then return nil end
-  return {lease, info.id, message, cjson.encode({account = info.acct, operation = info.op, group = info.group,
-    priority = info.p, attempts = tonumber(J.attempts or 0), crashes = tonumber(J.crashes or 0),
-    dl = J.dl, taken = I(info.at), created = J.created, chain = J.chain, probe = info.probe})}
+  return {lease, info.id, message, info.acct, info.op, info.group, info.p, J.attempts, J.crashes, J.dl,
+    I(info.at), J.created, J.chain, info.probe or ''}
 end
 
 -- One waiting job for a worker, as its claim says it; its windows have been charged already. `leases_write` gives it.
@@ -81,5 +82,5 @@ local function leases_write(lane, p, made, until_us)
   redis.call('ZREM', k_deadlines(), unpack(ids))
   redis.call('ZADD', k_leases(), unpack(claims))
   redis.call('HSET', k_lease(), unpack(records))
-  redis.call('HINCRBY', k_flying(), lane, #ids)
+  FLYING[lane] = redis.call('HINCRBY', k_flying(), lane, #ids)
 end

@@ -6,6 +6,7 @@
 
 local NEWS = '1000'
 
+--!late
 local function news_add(J, name, value)
   -- a server that has no room, or no right for us to do this, is no reason to end a job otherwise
   redis.pcall('XADD', k_news(), 'MAXLEN', '~', NEWS, '*', 'job', J.id, 'account', J.acct or '', 'operation', J.op or '',

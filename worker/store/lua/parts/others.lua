@@ -12,8 +12,9 @@
 --   call that told was sent;
 -- * of what is free a third may be out beyond the last call that told, so that answers come before the limit does;
 -- * after a lull, when what was told says little, the margin is off and one call asks before others follow.
--- A refusal says, too, that there are others: our own count lets none happen. With nobody else there, only the third
--- of a lull holds, and only where a third of what is free is less than the threads: where a full window opens again.
+-- A refusal says, too, that there are others: our own count lets none happen. Where nobody else was ever seen nothing of
+-- this holds: the first to come may be met by a burst that is refused once. Where they are long gone, only the third of
+-- a lull holds, and only where a third of what is free is less than the threads: where a full window opens again.
 
 local ROOM_SHARE = 3             -- a third of what is free
 local SURE_WINDOWS = 1.5         -- windows after the last sign of others that they are reckoned with
@@ -21,22 +22,26 @@ local ASK_WINDOWS = 10           -- and that a lull is ended by one call alone
 local PATIENCE = 1000000         -- calls that keep quiet hold the others up no longer than this
 
 -- µs until what was told says little: 1 s of a second, 8 s of a minute, 5 min of a day; or two journeys of a call
+--!late
 local function others_lull_at(w)
   local told = w.fgn_till - w.len
   return told + math.max(math.floor(1000 * math.sqrt(w.len)), 2 * (told - w.fgn_at))
 end
 
 -- what stays free for others, beyond what they were told to use
+--!late
 local function others_margin(w, now)
   if w.fgn == 0 or now > others_lull_at(w) then return 0 end
   return math.ceil(1.5 * math.sqrt(2 * w.fgn * (now - w.fgn_at) / w.len))
 end
 
 -- how many of `free` permits may be taken, and when to look again where that is none (as budget_room says it)
+--!late
 local function others_room(w, free, now)
   if w.heard == 0 then return free, now end      -- nothing is ever told
   local lull_at = others_lull_at(w)
   local lull = now > lull_at
+  if w.sign == 0 then return free, now end       -- nobody else was ever seen
   if not lull and w.fgn == 0 and now >= w.sign + SURE_WINDOWS * w.len then return free, now end
   local most
   if lull then
@@ -60,6 +65,7 @@ end
 -- become less.
 -- After the store has forgotten calls of ours, a lone probe is told exactly what they and others used together. Until
 -- those calls have left the window (`kept`), it cannot become less.
+--!late
 local function others_told(w, least, sent, taken, now)
   local was, kept, fallen = w.fgn, w.kept, math.floor(w.lim * (now - w.top) / w.len)
   if now < kept then fallen = 0 end
@@ -77,6 +83,7 @@ local function others_told(w, least, sent, taken, now)
 end
 
 -- an answer that told nothing: if that has become the rule, there is nothing to wait for
+--!late
 local function others_untold(w, now)
   if w.heard > 0 and now > others_lull_at(w) then w.heard = 0 end
 end

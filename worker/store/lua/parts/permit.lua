@@ -46,6 +46,7 @@ local function permit_settle(info, lease, settle, told, now)
 end
 
 -- the answer to a lease that was taken back in the meantime: its permit waits in `late`; put it where it belongs
+--!late
 local function permit_correct(group, lease, settle, now)
   if settle.mode ~= 'answered' then return end
   for _, name in ipairs(windows_of(group) or {}) do
@@ -83,15 +84,8 @@ local function lease_drop(lease, info, now)
   if info.op then lane_landed(info.acct .. '|' .. info.op, info.group, now) end
 end
 
--- Has any budget been refused lately? Nearly always no, which saves asking for one of them.
-local REFUSALS = nil     -- asked for once; whoever closes a budget afterwards says so
-
-local function refusals_any()
-  if REFUSALS == nil then REFUSALS = redis.call('EXISTS', k_refusals()) == 1 end
-  return REFUSALS
-end
-
 -- longest wait a refusal may ask for: its longest window and a tenth more; an hour where no window is known
+--!late
 local function longest_wait(group)
   local longest = 0
   for _, name in ipairs(windows_of(group) or {}) do
@@ -103,9 +97,10 @@ end
 
 -- budget closed by a refusal. close = {windows = {short names} or nil, after = µs or nil, jitter = 0..1,
 -- base, cap = µs}. Without a hint the wait doubles, once per generation of calls. Returns the wait in µs.
+--!late
 local function budget_close(group, info, close, now)
   redis.call('HSET', k_refusals(), '?' .. group, I(now))     -- until refusals_over
-  REFUSALS = true
+  any_now(k_refusals())
   local wait = close.after
   if not wait then
     local r = redis.call('HGET', k_refusals(), group)

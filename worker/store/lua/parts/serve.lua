@@ -4,7 +4,7 @@
 
 -- 'open' | 'probe', scope | 'shut' (its gate is set)
 local function serve_hold(group, p, now)
-  if redis.call('HLEN', k_holds()) == 0 then return 'open' end
+  if not any(k_holds()) then return 'open' end
   local scope = 'account:' .. account_of(group)
   local hold = hold_read(scope)
   if not hold then
@@ -23,10 +23,9 @@ local function serve_hold(group, p, now)
 end
 
 local function lane_cap(lane)
-  local caps = redis.call('HMGET', k_conf(), 'cap:' .. lane, 'cap:' .. string.match(lane, '[^|]*$'), 'lane_cap')
-  local own = caps[1] or caps[2] or caps[3]
+  local own = conf_read('cap:' .. string.match(lane, '[^|]*$')) or conf_read('lane_cap')
   if own then return tonumber(own) end
-  return math.max(1, math.floor(tonumber(redis.call('HGET', k_meta(), 'fleet') or 2) / 2))
+  return math.max(1, math.floor(FLEET / 2))
 end
 
 local function promote(lane, p, want, now)
@@ -59,28 +58,31 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
     end
     if trouble.cap >= cap then trouble_over(lane, now) else cap = trouble.cap end
   end
-  local room = cap - tonumber(redis.call('HGET', k_flying(), lane) or 0)
+  local room = cap - lane_flies(lane)
   if room <= 0 then
     redis.call('SADD', k_capped(), lane)
+    any_now(k_capped())
     for q = 0, 2 do redis.call('ZREM', k_group(group, q), lane) end
     return 0
   end
   want = math.min(want, room)
   promote(lane, p, want, now)
   local given, made = 0, {}
-  for _, id in ipairs(redis.call('ZRANGE', k_queue(lane, p), 0, want - 1)) do
-    local J = job_read(id)
+  local line = redis.call('ZRANGE', k_queue(lane, p), 0, want)     -- one more than wanted shows whether any is left
+  for i = 1, math.min(want, #line) do
+    local id = line[i]
+    local J = job_glance(id)
     if not J or J.state ~= 'waiting' or J.lane ~= lane then
       redis.call('ZREM', k_queue(lane, p), id)
     elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then
-      job_overdue(J, now)
+      job_overdue(job_read(id), now)
     elseif p == 2 and tonumber(J.place) >= BEHIND and group_lives(group, p, lane, now) then
       break                          -- sent again together with others: below live work in every lane
     else
       J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
       local lease = ctx.nonce .. '.' .. I(#out + 1)
       local info = lease_make(lease, J, windows, ctx.worker, hold and scope or ctx.probe, now)
-      out[#out + 1] = lease_card(lease, info, J) or {lease, id, '', '{}'}
+      out[#out + 1] = lease_card(lease, info, J) or {lease, id, ''}
       ctx.given[#ctx.given + 1] = lease
       given = given + 1
       made[#made + 1], made[#made + 2] = lease, info
@@ -91,7 +93,7 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
     end
   end
   leases_write(lane, p, made, now + ctx.lease_us)
-  if redis.call('EXISTS', k_queue(lane, p)) == 1 then
+  if #line > want or redis.call('EXISTS', k_queue(lane, p)) == 1 then
     redis.call('ZADD', k_group(group, p), I(now), lane)
   else
     touch_lane(lane, group, p, now, true)
@@ -141,7 +143,7 @@ local function serve_group(group, p, want, ctx, now, out)
   end
   -- what is free for p is free for who goes before it, whatever was foreseen when their gates were set
   for q = 0, p - 1 do
-    if verdict == 'open' and redis.call('HDEL', k_gates(account), group .. '|' .. q) == 1 then
+    if verdict == 'open' and drop_gate(group, q) then
       touch_group(group, q, now, true)
       local first = serve_group(group, q, want, ctx, now, out)
       if first > 0 then return first end
@@ -163,7 +165,7 @@ local function serve_group(group, p, want, ctx, now, out)
     hold_write(scope, hold)
   end
   ctx.probe = nil
-  redis.call('HDEL', k_gates(account), group .. '|' .. p)
+  drop_gate(group, p)
   touch_group(group, p, now, true)
   return given
 end

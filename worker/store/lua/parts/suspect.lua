@@ -4,6 +4,7 @@
 -- window stays unsure until headers have told, or until it has passed once.
 -- meta: run, quiet (nothing is handed out before, µs), unsure (since, µs), suspect (cause)
 
+--!late
 local function suspect_begin(cause, lease_us, mode, now)
   if mode == 'fresh' and cause == 'empty' then return end
   if SUSPECT and SUSPECT ~= cause then resolve_alert('suspect:' .. SUSPECT, now) end

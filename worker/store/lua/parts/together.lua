@@ -5,3 +5,11 @@
 local TOGETHER = nil
 
 local function together(held) TOGETHER = {counts = {}, landed = {}, dropped = {}, settled = {}, held = held} end
+
+local function count(what, by)
+  if TOGETHER then
+    TOGETHER.counts[what] = (TOGETHER.counts[what] or 0) + by
+  else
+    redis.call('HINCRBY', k_counts(), what, by)
+  end
+end

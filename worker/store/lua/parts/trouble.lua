@@ -8,29 +8,29 @@
 local PATIENCE = 10            -- failures in a row; a single job has fewer attempts
 local TRICKLE = 30000000       -- the longest time between two calls of a lane in trouble
 
-local TROUBLES = nil     -- nearly always there are none, which is asked for once
-
 local function trouble_read(lane)
-  if TROUBLES == nil then TROUBLES = redis.call('EXISTS', k_trouble()) == 1 end
-  if not TROUBLES then return nil end
+  if not any(k_trouble()) then return nil end
   local text = redis.call('HGET', k_trouble(), lane)
   if not text then return nil end
   local n, cap, till, since = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
   return {n = tonumber(n), cap = tonumber(cap), till = tonumber(till), since = tonumber(since)}
 end
 
+--!late
 local function trouble_write(lane, t)
-  TROUBLES = true
+  any_now(k_trouble())
   redis.call('HSET', k_trouble(), lane, I(t.n) .. ' ' .. I(t.cap) .. ' ' .. I(t.till) .. ' ' .. I(t.since))
 end
 
 -- when the next call may go out: doubling, and not at the same moment in all lanes
+--!late
 local function trouble_wait(t, base, jitter)
   local whole = math.min(TRICKLE, base * 2 ^ math.min(t.n - PATIENCE, 30))
   return math.max(1000, math.floor(whole * (0.5 + jitter / 2)))
 end
 
 -- a call of the lane, taken at `at`, failed through the other side. facts: JSON for the alert
+--!late
 local function trouble_failed(lane, at, told, now)
   local t = trouble_read(lane) or {n = 0, cap = 0, till = 0, since = 0}
   if t.cap > 0 and at < t.since then return end
@@ -44,6 +44,7 @@ local function trouble_failed(lane, at, told, now)
 end
 
 -- the lane is as fast as it was, or has nothing left to do
+--!late
 local function trouble_over(lane, now)
   redis.call('HDEL', k_trouble(), lane)
   resolve_alert('trouble:' .. lane, now)
@@ -67,6 +68,7 @@ local function trouble_eased(lane, group, at, now)
   for p = 0, 2 do touch_lane(lane, group, p, now) end
 end
 
+--!late
 local function trouble_told(lane)
   local t = trouble_read(lane)
   return t ~= nil and t.cap > 0

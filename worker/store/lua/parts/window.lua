@@ -15,6 +15,7 @@ local SLOTS = 1442
 local W_FIELDS = {'lim', 'ceil', 'len', 'tot', 'inf', 'late', 'taken', 'first', 'fgn', 'fgn_at', 'fgn_till', 'sure',
   'shut', 'kept', 'rv', 'rn', 'top', 'sign', 'heard', 'asked'}
 
+--!late
 local function ring_read(w, from, n)
   local slot = from % SLOTS
   local head = math.min(n, SLOTS - slot)
@@ -28,6 +29,7 @@ local function ring_read(w, from, n)
 end
 
 -- next non-empty bucket of the bytes `s` at or after bucket i (from 1): its index and count, or nil
+--!late
 local function ring_next(s, i)
   local at = string.find(s, '[^%z]', (i - 1) * 4 + 1)
   if not at then return nil end
@@ -36,6 +38,7 @@ local function ring_next(s, i)
   return b + 1, c4 + c3 * 256 + c2 * 65536 + c1 * 16777216
 end
 
+--!late
 local function ring_write(w, from, s)
   local slot = from % SLOTS
   local head = math.min(#s, (SLOTS - slot) * 4)
@@ -43,10 +46,12 @@ local function ring_write(w, from, s)
   if head < #s then redis.call('SETRANGE', k_ring(w.name), 0, string.sub(s, head + 1)) end
 end
 
+--!late
 local function ring_count(w, bucket, n)
   redis.call('BITFIELD', k_ring(w.name), 'INCRBY', 'u32', '#' .. I(bucket % SLOTS), n)
 end
 
+--!late
 local function ring_add(w, at)
   local bucket = math.floor(at / w.bw)
   if bucket < w.first then return end
@@ -58,6 +63,7 @@ local function ring_add(w, at)
   end
 end
 
+--!late
 local function window_save(w)
   if TOGETHER then return end
   local words = {}
@@ -72,6 +78,7 @@ local function window_save(w)
 end
 
 -- forgets the buckets that have left the window
+--!late
 local function ring_roll(w, now)
   local first = math.floor((now - w.len) / w.bw)
   if first <= w.first then return end
@@ -101,6 +108,7 @@ end
 -- What is moved is written down at once: a caller that finds no room for itself saves nothing.
 -- Forgets first, then moves what has become certain into buckets: the other way round a new bucket could stand in the
 -- slot of one that is about to be forgotten, and go with it.
+--!late
 local function window_roll(w, now)
   local settled = w.tot
   ring_roll(w, now)
@@ -119,6 +127,7 @@ end
 
 local LOADED = {}     -- one script is one moment, so it reads each window once
 
+--!late
 local function window_load(name, now)
   if LOADED[name] then return LOADED[name] end
   local v = redis.call('HMGET', k_window(name), unpack(W_FIELDS))
@@ -146,6 +155,7 @@ end
 
 -- when the next call that was never answered counts as arrived; below 0 while an answer may still come first; nil
 -- without any
+--!late
 local function window_late(w, now)
   if w.late == 0 then return nil end
   local head = redis.call('ZRANGE', k_late(w.name), 0, 0, 'WITHSCORES')
@@ -155,6 +165,7 @@ end
 
 -- when `deficit` permits will have left the window; below 0: then, or when a call in flight settles; nil when only that
 -- can tell
+--!late
 local function window_next(w, now, deficit)
   local got = 0
   local foreign = w.fgn
@@ -182,6 +193,7 @@ local function window_next(w, now, deficit)
 end
 
 -- permits kept back from priority p (1 normal, 2 bulk) while urgent demand is recent; one always stays open
+--!late
 local function window_reserve(w, p, now)
   if p == 0 or w.len < 60000000 then return 0 end
   local v = redis.call('HMGET', k_window(w.name), 'urg', p == 2 and 'rb' or 'rn2')

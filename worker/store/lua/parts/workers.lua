@@ -3,6 +3,7 @@
 
 local DIGEST_LIVES = 60000000   -- settings that no worker has carried for so long are nobody's
 
+--!late
 local function digest_lives(digest, now)
   return tonumber(redis.call('ZSCORE', k_confs(), digest) or 0) > now - DIGEST_LIVES
 end
@@ -12,6 +13,7 @@ local function fleet_measure()
   for _, worker in ipairs(redis.call('ZRANGE', k_workers(), 0, -1)) do
     threads = threads + tonumber(redis.call('HGET', k_worker(worker), 'threads') or 0)
   end
+  FLEET = threads
   redis.call('HSET', k_meta(), 'fleet', I(threads))
 end
 
