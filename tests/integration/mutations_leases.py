@@ -185,6 +185,10 @@ LANE_RULES = [
 
 LEASE_RULES = [
     *without(
+        "a claim has its time", "parts/serve.lua", "leases_write(lane, p, made, now + ctx.lease_us)",
+        "leases_write(lane, p, made, now)", leases.test_a_job_in_hand_is_nobody_elses,
+    ),
+    *without(
         "one holder", "parts/lease.lua", "local lapsed = redis.call('ZRANGEBYSCORE', k_leases(), '-inf', I(now),",
         "local lapsed = redis.call('ZRANGEBYSCORE', k_leases(), '-inf', '+inf',",
         leases.test_a_lease_that_lapses_takes_no_other_with_it,

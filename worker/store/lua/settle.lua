@@ -4,7 +4,7 @@
 -- Ends a permit without a job. KEYS[1] prefix; ARGV[2] JSON {lease, settle, told}; returns 1, or 0 when it had lapsed
 
 need_settle(A.settle)
-need_told(A.told)
+if A.told then need_told(A.told) end
 local now = read_clock()
 local info = lease_read(A.lease)
 if not info then return 0 end

@@ -6,7 +6,16 @@
 local BLOCKED = -1        -- no permit until a call in flight settles; -t: until then, or until time t (µs)
 local FAR = 4000000000000000
 
-local function account_of(group) return string.match(group, '^(.*)|[^|]*$') end
+local ACCOUNTS = {}     -- group -> its account, which is asked for again and again
+
+local function account_of(group)
+  local account = ACCOUNTS[group]
+  if account == nil then
+    account = string.match(group, '^(.*)|[^|]*$')
+    ACCOUNTS[group] = account
+  end
+  return account
+end
 
 local function windows_of(group)
   local names = conf_read('g:' .. group, 'a:' .. account_of(group))

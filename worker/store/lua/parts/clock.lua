@@ -23,8 +23,7 @@ end
 -- What else stands beside the clock, read with it: since when the store may have forgotten something, and until when it
 -- hands nothing out (µs); whether somebody follows what happens (news.lua); the run of the server last seen, when it was
 -- last asked for jobs, why it is in doubt, the last urgent demand, and the threads of all workers.
-local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg',
-  'fleet'}
+local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg', 'fleet'}
 local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT, FLEET = 0, 0, false, nil, nil, nil, 0, 0
 local NOW = nil     -- one script is one moment, however many decisions it makes
 

@@ -19,8 +19,9 @@ local function need_settle(settle)
   end
 end
 
+--!late
 local function need_told(told)
-  for _, said in pairs(told or {}) do
+  for _, said in pairs(told) do
     need_type(said, 'table', 'told')
     for _, number in pairs(said) do need_type(number, 'number', 'what is told') end
   end
@@ -51,21 +52,30 @@ local function need_job(facts, message)
   if facts.callback then need_callback(facts.callback) end
 end
 
+--!late
+local function need_notices(notices)
+  for _, notice in ipairs(notices) do
+    need_type(notice.key, 'string', 'notice.key')
+    need_type(notice.facts, 'string', 'notice.facts')
+  end
+end
+
 -- what finish, park and bury share
 local function need_ack()
-  for _, name in ipairs({'id', 'lease', 'group'}) do need_type(A[name], 'string', name) end
+  need_type(A.id, 'string', 'id')
+  need_type(A.lease, 'string', 'lease')
+  need_type(A.group, 'string', 'group')
   need(string.find(A.group, '|', 1, true), 'group must be account|budget')
   need_settle(A.settle)
-  need_told(A.told)
+  if A.told then need_told(A.told) end
   if A.trouble then
     need_type(A.trouble, 'table', 'trouble')
     for _, name in ipairs({'base', 'jitter'}) do need_type(A.trouble[name], 'number', 'trouble.' .. name) end
     need_type(A.trouble.facts, 'string', 'trouble.facts')
   end
   if A.tally then need_type(A.tally, 'string', 'tally') end
-  for _, notice in ipairs(A.notices or {}) do
-    need_type(notice.key, 'string', 'notice.key')
-    need_type(notice.facts, 'string', 'notice.facts')
+  if A.notices then need_notices(A.notices) end
+  if A.successors then
+    for i, facts in ipairs(A.successors) do need_job(facts, ARGV[4 + i]) end
   end
-  for i, facts in ipairs(A.successors or {}) do need_job(facts, ARGV[4 + i]) end
 end

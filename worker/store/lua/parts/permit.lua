@@ -29,7 +29,7 @@ local function permit_settle(info, lease, settle, told, now)
         redis.call('ZADD', k_late(name), I(now + settle.more), lease)
         w.late = w.late + 1
       end
-      local short = string.match(name, '[^|]*$')
+      local short = string.match(name, '|([^|]*)$')
       if told and told[short] then
         freer = learn(w, told[short], info.at, info.occ[i], info.taken[i], now) or freer
       elseif settle.mode == 'answered' then
