@@ -148,6 +148,24 @@ def test_signing_out_leads_to_the_door_though_the_stream_ends_first(chromium: Ch
         scene.seat.parts.callers.refresh()
 
 
+def test_what_was_asked_for_before_the_pointer_came_waits_as_well(chromium: Chromium, scene: Scene) -> None:
+    scene.seat.partition.decide("minute", {"every": 60_000_000, "keep": 10})
+    chromium.open(scene.seat.base)
+    chromium.go("/?hours=1h")
+    chromium.run("await page.locator('#flow canvas').first().waitFor()")
+    chromium.run(
+        "given.asked = context.waitForEvent('request', (one) => one.headers()['hx-request']); "
+        "await page.route((address) => address.pathname === '/', async (route) => { "
+        "await new Promise((done) => setTimeout(done, 1500)); await route.continue(); }); "
+        "await page.evaluate(() => document.body.dispatchEvent(new CustomEvent('look'))); await given.asked; "
+        "const answered = page.waitForResponse((one) => one.request().headers()['hx-request']); "
+        "await page.locator('[data-strip=died] .u-over').hover({position: {x: 40, y: 5}}); await answered"
+    )
+    chromium.run("await page.getByRole('button', {name: 'Updated'}).waitFor()")
+    readings = chromium.run("return page.locator('[data-reading]:not([hidden])').allInnerTexts()")
+    assert len(readings) == 3 and all("UTC: " in one for one in readings), "it is still what was pointed at"
+
+
 def test_the_hours_are_read_by_pointing(chromium: Chromium, scene: Scene) -> None:
     scene.seat.partition.decide("minute", {"every": 60_000_000, "keep": 10})
     scene.seat.not_found()

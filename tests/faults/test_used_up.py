@@ -11,8 +11,8 @@ from tests.faults.stages import MakeStage
 from tests.faults.test_many_waiting import enqueue, resident
 from worker.sandbox.options import SUBSCRIPTIONS
 
-WAITING, QUOTA, WINDOW_S, URGENT, WORKERS = 50_000, 60, 25.0, 12, 3
-WATCHED_S = 6.0
+WAITING, QUOTA, WINDOW_S, URGENT, WORKERS = 50_000, 60, 32.0, 12, 3
+WATCHED_S = 9.5  # two beats of five seconds, counted from one
 OTHER_CAR = "stellantis:fleet-2"
 
 
@@ -41,6 +41,8 @@ def test_50000_jobs_that_wait_for_a_used_up_quota_cost_nothing_and_the_urgent_go
         opens = stage.apis.log(account=CAR, limit=1)[0]["at"] + WINDOW_S
         until(lambda: stage.counts()["done"] == 2 * QUOTA, 30)
 
+        beats = proxy.counts()["renew"]
+        until(lambda: proxy.counts()["renew"] >= beats + WORKERS, 30)
         before, ran, began = proxy.counts(), commands(stage), time.monotonic()
         time.sleep(WATCHED_S)
         asked = proxy.counts() - before

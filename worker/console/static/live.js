@@ -6,18 +6,22 @@
   "use strict";
   const EVERY_MS = 4000, SILENT_MS = 12000, AGAIN_MS = 60000, PATIENCE_MS = 500, SENDING_MS = 15000;
   const stale = document.getElementById("stale"), fresh = document.getElementById("fresh");
-  let stream = null, open = false, heard = 0, last = new Date(), asking = false, pending = false, marks = null, base = null, more = 0, sent = 0;
+  let stream = null, open = false, heard = 0, last = new Date(), asking = false, pending = false, marks = null, base = null, more = 0, sent = 0, forced = false;
 
   const live = () => document.getElementById("live");
   const read = (text) => Object.fromEntries(text.trim().split(/\s+/).filter(Boolean).map((one) => one.split("=")));
-  const held = () => {
+  const used = () => {
     const place = live(), chosen = window.getSelection();
     const on = "a:hover, button:hover, input:hover, select:hover, summary:hover, table:hover, svg:hover, .u-over:hover";
-    return document.hidden || asking || document.querySelector("dialog[open]")
-      || (place && place.querySelector(`${on}, :focus`)) || (chosen && !chosen.isCollapsed);
+    return document.querySelector("dialog[open]") || (place && place.querySelector(`${on}, :focus`))
+      || (chosen && !chosen.isCollapsed);
   };
+  const held = () => document.hidden || asking || used();
   const say = (words) => { fresh.firstElementChild.textContent = words; fresh.hidden = false; };
-  const look = () => { pending = false; fresh.hidden = true; document.body.dispatchEvent(new CustomEvent("look")); };
+  const look = (wanted) => {
+    pending = false; forced = wanted === true; fresh.hidden = true;
+    document.body.dispatchEvent(new CustomEvent("look"));
+  };
   const changed = () => {
     const place = live();
     if (!place) return;
@@ -80,6 +84,10 @@
     if (event.detail.xhr.status === 200 && !event.detail.xhr.responseText.includes('id="live"')) {
       event.detail.shouldSwap = false;
       reload();
+    } else if (!forced && used()) { // somebody has come to use what was asked for anew meanwhile
+      event.detail.shouldSwap = false;
+      pending = true;
+      say("Updated");
     }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -100,8 +108,8 @@
   });
   window.addEventListener("pagehide", hush);
   window.addEventListener("pageshow", listen);
-  fresh.addEventListener("click", () => { fresh.blur(); look(); });
-  window.pacelineShow = () => { if (!fresh.hidden) look(); };
+  fresh.addEventListener("click", () => { fresh.blur(); look(true); });
+  window.pacelineShow = () => { if (!fresh.hidden) look(true); };
 
   const begin = () => {
     marks = live() ? read(live().dataset.marks) : {};
