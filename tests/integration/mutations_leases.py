@@ -41,14 +41,6 @@ LANE_RULES = [
         "redis.call('ZADD', k_ready(p), I(at), group)", "redis.call('ZADD', k_ready(p), 'NX', I(at), group)",
         lanes.test_budgets_are_served_in_turn,
     ),
-    *(
-        row
-        for instead in ("want", "math.ceil(want / #groups)")
-        for row in without(
-            f"two of a budget, not {instead}", "take.lua", "math.max(2, math.ceil(want / #groups))", instead,
-            lanes.test_two_of_a_budget_go_where_two_are_wanted_and_every_budget_has_its_turn,
-        )
-    ),
     *without(
         "half of the fleet", "parts/serve.lua", "math.floor(FLEET / 2))", "math.floor(FLEET))",
         lanes.test_a_lane_has_at_most_half_of_the_fleets_threads_in_flight,

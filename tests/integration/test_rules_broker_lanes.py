@@ -1,7 +1,5 @@
 """Lanes and priorities: who is served first, who in turn, who waits for a cap, and who is stopped on purpose."""
 
-from collections import Counter
-
 from tests.integration.desk import BULK, CAR, NORMAL, READ, URGENT, Desk, account
 
 WINDOW = {"minute": (1000, 60)}
@@ -53,20 +51,6 @@ def test_budgets_are_served_in_turn(desk: Desk) -> None:
     other = desk.put(3, acct=OTHER)
     taken = [desk.take(1).one for _ in range(6)]
     assert [slip.id for slip in taken if slip.facts["account"] == OTHER] == other
-    desk.assert_whole()
-
-
-def test_two_of_a_budget_go_where_two_are_wanted_and_every_budget_has_its_turn(desk: Desk) -> None:
-    accounts = [f"stellantis:fleet-{number}" for number in range(1, 4)]
-    desk.hire(accounts=dict.fromkeys(accounts, account("calls=minute", windows=WINDOW)), digest="d2", threads=500)
-    for name in accounts:
-        desk.put(50, acct=name)
-    for want, takes, uneven in ((2, 3, 0), (6, 1, 0), (1, 3, 0), (3, 30, 2)):
-        together = [[slip.facts["account"] for slip in desk.take(want).slips] for _ in range(takes)]
-        taken = Counter(name for names in together for name in names)
-        assert taken.total() == want * takes
-        assert max(taken[name] for name in accounts) - min(taken[name] for name in accounts) <= uneven, (want, taken)
-        assert want != 2 or all(len(set(names)) == 1 for names in together)
     desk.assert_whole()
 
 

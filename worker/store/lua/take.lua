@@ -77,8 +77,7 @@ for p = 0, 2 do
       again = true
       break
     end
-    -- an equal share, but two at least where as many are wanted: looking at a budget costs as much as two of its jobs
-    local share = math.max(2, math.ceil(want / #groups))
+    local share = math.ceil(want / #groups)
     for _, group in ipairs(groups) do
       if want <= 0 then break end
       want = want - serve_group(group, p, math.min(share, want), ctx, now, out)
