@@ -103,15 +103,25 @@ def test_a_hidden_page_neither_listens_nor_asks(chromium: Chromium, scene: Scene
     assert not live.polling
 
 
-def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scene) -> None:
+@contextmanager
+def signed_in(chromium: Chromium, scene: Scene, name: str) -> Iterator[None]:
+    """The page of lanes, looked at with a key of this name."""
     ring = KeyRing(scene.seat.partition)
-    _, key = ring.create("tab", ("operate",), None, "test")
+    _, key = ring.create(name, ("operate",), None, "test")
     scene.seat.parts.callers.refresh()
     try:
         chromium.open(scene.seat.base)
         chromium.go("/sign-in?next=/lanes")
         chromium.run("await page.getByLabel('Key').fill(given.key); await page.keyboard.press('Enter')", key=key)
         chromium.run("await page.waitForURL('**/lanes')")
+        yield
+    finally:
+        ring.revoke(name, "test", "over")
+        scene.seat.parts.callers.refresh()
+
+
+def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scene) -> None:
+    with signed_in(chromium, scene, "tab"):
         chromium.run("await page.waitForTimeout(800)")
         chromium.run(
             "const other = await context.newPage(); await other.goto('/audit'); "
@@ -119,20 +129,10 @@ def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scen
             "await other.close(); await page.waitForURL('**/sign-in**')"
         )
         assert "Sign in" in chromium.text()
-    finally:
-        ring.revoke("tab", "test", "over")
-        scene.seat.parts.callers.refresh()
 
 
 def test_signing_out_leads_to_the_door_though_the_stream_ends_first(chromium: Chromium, scene: Scene) -> None:
-    ring = KeyRing(scene.seat.partition)
-    _, key = ring.create("slow", ("operate",), None, "test")
-    scene.seat.parts.callers.refresh()
-    try:
-        chromium.open(scene.seat.base)
-        chromium.go("/sign-in?next=/lanes")
-        chromium.run("await page.getByLabel('Key').fill(given.key); await page.keyboard.press('Enter')", key=key)
-        chromium.run("await page.waitForURL('**/lanes')")
+    with signed_in(chromium, scene, "slow"):
         scene.seat.bench.until(lambda: scene.seat.console.live.streams >= 1, "the stream")
         # the server has signed out, and its answer takes longer than the stream takes to say so
         chromium.run(
@@ -143,9 +143,6 @@ def test_signing_out_leads_to_the_door_though_the_stream_ends_first(chromium: Ch
         scene.seat.bench.until(lambda: scene.seat.console.live.streams == 0, "the stream has ended")
         chromium.run("await page.waitForURL((address) => address.pathname === '/sign-in' && !address.search)")
         assert not chromium.run("return (await context.cookies()).length"), "the browser was told to forget"
-    finally:
-        ring.revoke("slow", "test", "over")
-        scene.seat.parts.callers.refresh()
 
 
 def test_what_was_asked_for_before_the_pointer_came_waits_as_well(chromium: Chromium, scene: Scene) -> None:
