@@ -64,25 +64,20 @@ class Page(HTMLParser):
         return {str(given["name"]): str(given.get("value") or "") for given in inputs}
 
 
-class Seat:
-    """The web process of a bench, in this process, on a port of its own."""
+class WebSeat:
+    """A web process, in this process, on a port of its own."""
 
-    def __init__(self, redis_url: str, folder: Path, **settings: str) -> None:
-        self.sandbox = Sandbox().__enter__()
-        self.bench = Bench(redis_url, self.sandbox, folder, **settings).start()
-        scripts = Scripts(self.bench.store, self.bench.key)
-        self.partition = Partition(self.bench.store, self.bench.key, scripts)
-        enqueuer = Enqueuer(self.bench.settings, self.bench.store, scripts)
-        self.parts = Parts(self.bench.settings, self.partition, enqueuer, self.bench.system.redactor)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.partition = parts.partition
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = int(self._listener.getsockname()[1])
         app = create_app(self.parts)
         beside = next(one for one in app.user_middleware if one.cls is Beside)
         self.console: Console = beside.kwargs["console"].state.parts
-        config = uvicorn.Config(app, port=self.port, log_level="error", proxy_headers=False)
+        config = uvicorn.Config(app, log_level="error", proxy_headers=False)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
         self._thread.start()
         until = time.monotonic() + 30
         while not self._server.started:
@@ -97,8 +92,7 @@ class Seat:
         self.parts.watching.leave()  # as a signal does: open streams end
         self._server.should_exit = True
         self._thread.join(20)
-        self.bench.close()
-        self.sandbox.__exit__(None, None, None)
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,22 +101,6 @@ class Seat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    # -- calls ------------------------------------------------------------------------------------------------------
-
-    def not_found(self) -> str:
-        """A dead letter that may be sent again."""
-        return self.bench.run("hub.get_location", params=NOWHERE).job_id
-
-    def unknown(self) -> str:
-        """A dead letter that may have been carried out."""
-        return self.bench.run("hub.start_session", fault={"action": "reset", "times": 1}).job_id
-
-    def waiting(self) -> str:
-        """A job that waits behind a hold."""
-        facts = {"scope": "lane:hub:IN-ABC|hub.list_locations", "by": "test", "reason": "so that it waits"}
-        self.partition.decide("hold", facts)
-        return self.bench.send("hub.list_locations")
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -153,6 +131,37 @@ class Seat:
             return Answer(answer.status, found, answer.read().decode())
         finally:
             connection.close()
+
+
+class Seat(WebSeat):
+    """The web process of a bench."""
+
+    def __init__(self, redis_url: str, folder: Path, **settings: str) -> None:
+        self.sandbox = Sandbox().__enter__()
+        self.bench = Bench(redis_url, self.sandbox, folder, **settings).start()
+        scripts = Scripts(self.bench.store, self.bench.key)
+        partition = Partition(self.bench.store, self.bench.key, scripts)
+        enqueuer = Enqueuer(self.bench.settings, self.bench.store, scripts)
+        super().__init__(Parts(self.bench.settings, partition, enqueuer, self.bench.system.redactor))
+
+    def close(self) -> None:
+        super().close()
+        self.bench.close()
+        self.sandbox.__exit__(None, None, None)
+
+    def not_found(self) -> str:
+        """A dead letter that may be sent again."""
+        return self.bench.run("hub.get_location", params=NOWHERE).job_id
+
+    def unknown(self) -> str:
+        """A dead letter that may have been carried out."""
+        return self.bench.run("hub.start_session", fault={"action": "reset", "times": 1}).job_id
+
+    def waiting(self) -> str:
+        """A job that waits behind a hold."""
+        facts = {"scope": "lane:hub:IN-ABC|hub.list_locations", "by": "test", "reason": "so that it waits"}
+        self.partition.decide("hold", facts)
+        return self.bench.send("hub.list_locations")
 
 
 def _spelt(headers: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.console.parts import Parts
 from worker.console.rendering import bare
-from worker.console.visitor import COOKIE, Visitor, whoever_asks
+from worker.console.visitor import Visitor, whoever_asks
 from worker.observe import log
 
 STATIC, SIGN_IN, LIVE = "/static/", "/sign-in", "/live"
@@ -120,8 +120,6 @@ class Guard:
             callers.refresh()
         if not callers.known:
             return None, True
-        if self._parts.live.has_left(request.cookies.get(COOKIE, "")):
-            return None, False  # a page that was asked for before the browser heard that it is to forget the cookie
         return whoever_asks(request, callers), False
 
 

@@ -1,9 +1,10 @@
 """Console: telling open pages that something has changed, by server-sent events.
 
 Promise: however many look on, the store is asked by one poller of this process, a glance a second, and by none when
-nobody looks; a stream ends with its visitor's right to look, when they sign out, when the process leaves, and after an
-hour at the latest; there are never more than `MOST`. Who cannot have one asks for the page now and then instead.
-Scope: saying that, not what: a page that wants to know more is asked for again.
+nobody looks; a stream ends with its visitor's right to look (their key is gone, or they signed out, here or in another
+process), when the process leaves, and after an hour at the latest; there are never more than `MOST`. Who cannot have
+one asks for the page now and then instead. Scope: saying that, not what: a page that wants to know more is asked for
+again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 
 from worker.accept.intake.callers import Callers
 from worker.console.marks import Glance, glance
-from worker.console.visitor import COOKIE, Visitor, whoever_asks
+from worker.console.visitor import Visitor, whoever_asks
 from worker.observe import log
 from worker.store.connection import is_outage
 from worker.store.partition import Partition
@@ -31,7 +32,6 @@ BEAT_S = 5.0
 LONGEST_S = 3600.0
 MOST, MOST_EACH = 200, 20
 AGAIN_MS = 3000
-SIGNED_OUT = 1_000
 
 
 class Live:
@@ -46,7 +46,6 @@ class Live:
         self._seen: Glance | None = None
         self._number = 0
         self._task: asyncio.Task[None] | None = None
-        self._gone: deque[str] = deque(maxlen=SIGNED_OUT)
 
     @property
     def streams(self) -> int:
@@ -55,15 +54,6 @@ class Live:
     @property
     def polling(self) -> bool:
         return self._task is not None
-
-    def sign_out(self, cookie: str) -> None:
-        """Streams that were opened with this cookie end, and it opens nothing here any more."""
-        if cookie:
-            self._gone.append(cookie)
-
-    def has_left(self, cookie: str) -> bool:
-        """Whether whoever had this cookie signed out, though a browser may still send it."""
-        return cookie in self._gone
 
     async def stream(self, request: Request) -> Response:
         """A stream for this visitor, or 503 where there are too many."""
@@ -108,9 +98,8 @@ class Live:
 
     def _welcome(self, request: Request) -> bool:
         """Whether this visitor may still look; without asking the store."""
-        cookie = request.cookies.get(COOKIE, "")
         visitor = whoever_asks(request, self._callers) if self._callers.known else None
-        return visitor is not None and visitor.may_look and not self.has_left(cookie)
+        return visitor is not None and visitor.may_look
 
     async def _poll(self) -> None:
         """Looks while somebody does. While the store is away there is nothing to tell."""

@@ -1,7 +1,8 @@
 """Console: signing in with a key, and out.
 
 Promise: the key is neither kept nor shown again; after signing in one is where one wanted to go, on these pages and
-nowhere else. Scope: the two forms.
+nowhere else. Signing out always ends the visit in this process and makes the browser forget its cookie; whoever must
+still fear a copy of it elsewhere, since the store could not be told, is told so. Scope: the two forms.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from worker.console.rendering import bare, parts_of
-from worker.console.visitor import COOKIE, HOLDS_S, cookie_for, holder
+from worker.console.visitor import COOKIE, HOLDS_S, cookie_for, end_visit, holder
 
 
 def form(request: Request) -> Response:
@@ -36,10 +37,23 @@ def sign_in(request: Request) -> Response:
 
 
 def sign_out(request: Request) -> Response:
-    parts_of(request).live.sign_out(request.cookies.get(COOKIE, ""))
-    answer = RedirectResponse("/sign-in", 303)
+    everywhere = end_visit(parts_of(request).callers, request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/sign-in", 303) if everywhere else _signed_out_here(request)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict", path="/")
     return answer
+
+
+def _signed_out_here(request: Request) -> Response:
+    request.state.visitor = None
+    return bare(request, "trouble.html", 503, title="You are signed out here", sorry=_NOT_TOLD)
+
+
+_NOT_TOLD = (
+    "This browser has forgotten your visit, and this web process lets it in no more. But the store did not answer, so "
+    "the others have not heard of it, and still let in whoever has a copy of your cookie. They are told as soon as it "
+    "answers, unless this process ends before. If there may be a copy, revoke the key then, by python -m worker keys "
+    "revoke."
+)
 
 
 def _own(path: str) -> str:

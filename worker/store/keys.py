@@ -82,6 +82,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "watches": KeyName("watches", "hash", "account|what -> JSON: the advice that stands, and what was usual before it"),
     "outbox": KeyName("outbox", "zset", "alert#generation#opened µs#change -> when to hand it over (µs)"),
     "callers": KeyName("callers", "hash", "id of an HTTP caller's key -> JSON: digest, name, roles, limit, since when"),
+    "visits": KeyName("visits", "zset", "visit of the console that was ended by signing out -> when it lapses (s)"),
     "pace": KeyName("pace:%s", "hash", "key of an HTTP caller: slice of time -> requests in it; their sum"),
     "news": KeyName("news", "stream", "evidence and ends as they occur, while somebody follows"),
     "notes": KeyName("notes:%s", "list", "JSON notes of people on a job or a problem, oldest first"),

@@ -1,9 +1,9 @@
 """Accept, over HTTP: who asks: keys, their roles and their limits.
 
 Promise: a key has 256 random bits and is shown once; only its SHA-256 is kept, in settings or in the store, and
-compared in constant time. A key that is revoked is refused by every process within `FRESH_S`. While the store is away,
-the keys known last hold; a process that never read them serves nobody. Scope: keys; what a role may do is said by each
-route.
+compared in constant time. A key that is revoked is refused by every process within `FRESH_S`, and so is a visit to the
+console that was ended. While the store is away, the keys known last hold; a process that never read them serves nobody.
+Scope: keys; what a role may do is said by each route.
 """
 
 from __future__ import annotations
@@ -14,29 +14,34 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 
 from settings.intake import ROLES, IntakeKey
+from worker.accept.intake.ended_visits import EndedVisits
 from worker.accept.intake.pace import Pace
 from worker.errors import NotFound
 from worker.store.partition import Partition
 
 FRESH_S = 2.0
+KEY_LENGTH = 16
 MARK = "pace_"
 """So that a key is known for one wherever it turns up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever asks. Idempotency keys belong to `name`; a caller without one is this machine."""
+    """Whoever asks. Idempotency keys belong to `name`; a caller without one is this machine. `key` is the beginning of
+    their key's digest: the same after its owner was given another name.
+    """
 
     name: str | None
     roles: frozenset[str]
     pace: Pace | None = None
+    key: str = ""
 
     def may(self, *roles: str) -> bool:
         """Whether one of the roles is theirs. An admin has all."""
@@ -95,9 +100,12 @@ class KeyRing:
 
     def all(self) -> list[CallerKey]:
         """By name, then by age."""
-        found = self.partition.one("hgetall", self.partition.key("callers"))
-        keys = [made for one, text in found.items() if (made := _read(one, text)) is not None]
-        return sorted(keys, key=lambda key: (key.name, key.created))
+        return keys_in(self.partition.one(*self.question))
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """The command whose answer `keys_in` reads."""
+        return ("hgetall", self.partition.key("callers"))
 
     def revoke(self, word: str, by: str, reason: str) -> list[CallerKey]:
         """Forgets the key of that id, or all keys of that name. Raises `NotFound`."""
@@ -116,8 +124,12 @@ class Callers:
 
     settings: tuple[IntakeKey, ...]
     ring: KeyRing
+    ended: EndedVisits = field(init=False)
     _known: tuple[tuple[str, Caller], ...] | None = None
     _read_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.ended = EndedVisits(self.ring.partition)
 
     @property
     def stale(self) -> bool:
@@ -138,19 +150,22 @@ class Callers:
         return sorted({caller.name for _, caller in self._known or () if caller.name})
 
     def refresh(self) -> None:
-        """Reads the keys anew; without an answer what was known stays."""
+        """Reads the keys anew, and which visits were ended; without an answer what was known stays."""
         self._read_at = time.monotonic()
         try:
-            kept = self.ring.all()
+            answer, ended = self.ring.partition.ask(self.ring.question, self.ended.question)
         except redis.RedisError:
             return
+        kept = keys_in(answer)
+        self.ended.hear(ended)  # before the keys: a cookie counts as soon as they are known
         given: list[tuple[str, str, tuple[str, ...], int | None]]
         given = [(key.sha256, key.name, key.roles, key.per_minute) for key in self.settings]
         given += [(key.sha256, key.name, key.roles, key.per_minute) for key in kept]
         self._known = tuple(
-            (digest, Caller(name, frozenset(roles), self._pace(digest, per_minute)))
+            (digest, Caller(name, frozenset(roles), self._pace(digest, per_minute), digest[:KEY_LENGTH]))
             for digest, name, roles, per_minute in given
         )
+        self.ended.tell()
 
     def find(self, key: str) -> Caller | None:
         """Whose key it is. Every known one is compared, whichever it is."""
@@ -167,6 +182,12 @@ class Callers:
 
     def _pace(self, digest: str, per_minute: int | None) -> Pace | None:
         return None if per_minute is None else Pace(self.ring.partition, digest, per_minute)
+
+
+def keys_in(answer: dict[str, str]) -> list[CallerKey]:
+    """The keys of the store's answer, by name, then by age."""
+    keys = [made for one, text in answer.items() if (made := _read(one, text)) is not None]
+    return sorted(keys, key=lambda key: (key.name, key.created))
 
 
 def _now() -> str:
