@@ -12,10 +12,11 @@ from worker.store.embedded import EmbeddedServer
 if TYPE_CHECKING:
     from worker.sandbox.server import Sandbox
 
-# The same examples in every run, so that a change is judged by what it changed. Others are looked for on purpose:
-# `pytest --hypothesis-profile explore`.
-hypothesis.settings.register_profile("steady", derandomize=True)
-hypothesis.settings.register_profile("explore", derandomize=False)
+# The same examples in every run, so that a change is judged by what it changed; and none is judged by how long it takes
+# on this machine. Others are looked for on purpose: `pytest --hypothesis-profile explore`.
+patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("steady", derandomize=True, **patient)
+hypothesis.settings.register_profile("explore", derandomize=False, **patient)
 hypothesis.settings.load_profile("steady")
 
 

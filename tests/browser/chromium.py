@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 VAR = HERE.parents[1] / "var" / "browser"
 NAMED = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_NODE = 20
+HEARD = "(events) => events.every((one) => window.heard && window.heard[one])"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -98,7 +99,32 @@ class Chromium:
         return int(self.run("return (await page.goto(given.path)).status()", path=path))
 
     def text(self) -> str:
+        """What the page says now; after a click ask `expect_text`, for the next page may have come only half."""
         return str(self.run("return page.innerText('body')"))
+
+    def expect_text(self, *said: str) -> None:
+        """Waits until the page says all of it."""
+        self.run(
+            """
+            const until = Date.now() + 30000;
+            for (;;) {
+              const text = await page.innerText('body'), lacks = given.said.filter((one) => !text.includes(one));
+              if (!lacks.length) return;
+              if (Date.now() > until) throw new Error(`the page does not say ${JSON.stringify(lacks)}, but: ${text}`);
+              await new Promise((done) => setTimeout(done, 20));
+            }
+            """,
+            said=said,
+        )
+
+    def expect_heard(self, *events: str) -> None:
+        """Waits until the page has been told each of these by its stream."""
+        self.run(f"await page.waitForFunction({HEARD}, given.events)", events=events)
+
+    def expect_beats(self) -> None:
+        """Waits until the page has been told twice more that there is nothing new, and so has had time for mischief."""
+        before = self.run("return page.evaluate(() => window.heard.beat || 0)")
+        self.run("await page.waitForFunction((most) => window.heard.beat >= most, given.most)", most=before + 2)
 
     def shot(self, name: str) -> Path:
         """A picture of the whole page, under `var/browser/shots`."""

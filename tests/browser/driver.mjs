@@ -25,15 +25,28 @@ const open = async ({ at, width, height, scheme, scripts }) => {
     if (!ours) mine.foreign.push(route.request().url());
     return ours ? route.continue() : route.abort();
   });
+  // What streams say is counted, so that a test can wait until the page has heard it.
+  await context.addInitScript(() => {
+    window.heard = {};
+    const Usual = window.EventSource;
+    window.EventSource = class extends Usual {
+      constructor(...given) {
+        super(...given);
+        for (const name of ["marks", "beat", "closed"]) this.addEventListener(name, () => { window.heard[name] = (window.heard[name] || 0) + 1; console.debug(`heard ${name}`); });
+      }
+    };
+  });
   page = await context.newPage();
   page.on("pageerror", (error) => mine.complaints.push(String(error)));
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) mine.complaints.push(message.text()); });
 };
 
-// The rules are put in past the page's own policy, which would not run them; it holds again for the next page.
+// The rules are put in past the page's own policy, which would not run them; it holds again for the next page. The page
+// is not renewed while they are gone through.
 const rules = async () => {
   const session = await context.newCDPSession(page);
-  const { result } = await session.send("Runtime.evaluate", { expression: `${axe};axe.run(document, {resultTypes: ["violations"]}).then((all) => JSON.stringify(all.violations.map((one) => ({id: one.id, impact: one.impact, where: one.nodes.map((node) => node.html.slice(0, 160))}))))`, awaitPromise: true, returnByValue: true });
+  const still = 'const rest = (event) => { event.detail.shouldSwap = false; }; document.addEventListener("htmx:beforeSwap", rest);';
+  const { result } = await session.send("Runtime.evaluate", { expression: `{${still} ${axe};axe.run(document, {resultTypes: ["violations"]}).then((all) => JSON.stringify(all.violations.map((one) => ({id: one.id, impact: one.impact, where: one.nodes.map((node) => node.html.slice(0, 160))})))).finally(() => document.removeEventListener("htmx:beforeSwap", rest))}`, awaitPromise: true, returnByValue: true });
   await session.detach();
   return JSON.parse(result.value);
 };

@@ -15,13 +15,13 @@ def fill_and_press(chromium: Chromium, label: str, text: str, button: str) -> No
     chromium.run("await page.getByRole('button', {name: given.name, exact: true}).first().click()", name=button)
 
 
-def checked(chromium: Chromium, size: str, name: str) -> str:
-    """What the page says, when it is readable for everybody and fits the screen; a picture of it is kept."""
+def check_page(chromium: Chromium, size: str, name: str, said: str) -> None:
+    """The page comes to say it, is readable for everybody then, and fits the screen; a picture of it is kept."""
+    chromium.expect_text(said)
     chromium.shot(f"did-{name}-{size}-light")
     assert chromium.violations() == [], name
     beyond = chromium.run("return page.evaluate(() => document.documentElement.scrollWidth - innerWidth)")
     assert beyond <= 0, f"{name} is wider than the screen"
-    return chromium.text()
 
 
 @sizes
@@ -30,11 +30,11 @@ def test_a_letter_is_noted_set_aside_taken_back_and_sent_again(chromium: Chromiu
     chromium.open(scene.seat.base, size)
     chromium.go(f"/dead-letters/{letter}")
     fill_and_press(chromium, "Note", "asked the CPO\nthey look into it", "Write it down")
-    assert "they look into it" in checked(chromium, size, "note")
+    check_page(chromium, size, "note", "they look into it")
     fill_and_press(chromium, "Reason", "a typing mistake", "Set aside")
-    assert "It was set aside" in checked(chromium, size, "set-aside")
+    check_page(chromium, size, "set-aside", "It was set aside")
     fill_and_press(chromium, "Reason", "it was none", "Take back")
-    assert "It was taken back" in chromium.text()
+    chromium.expect_text("It was taken back")
     fill_and_press(chromium, "Reason", "it exists now", "Send again")
     scene.seat.bench.until(lambda: scene.seat.parts.jobs.read(letter).redrives == 1, "the redrive")
     assert chromium.noted().complaints == []
@@ -47,9 +47,9 @@ def test_a_call_that_may_have_been_carried_out_needs_a_person_who_knows(
     letter = scene.seat.unknown()
     chromium.open(scene.seat.base, size)
     chromium.go(f"/dead-letters/{letter}")
-    assert "must not be repeated blindly" in checked(chromium, size, "careful")
+    check_page(chromium, size, "careful", "must not be repeated blindly")
     fill_and_press(chromium, "Reason", "just try", "Send again")
-    assert "nobody knows whether it was carried out" in chromium.text()
+    chromium.expect_text("nobody knows whether it was carried out")
     assert scene.seat.parts.jobs.read(letter).state == "dead"
 
 
@@ -61,7 +61,7 @@ def test_a_problem_is_known_ignored_and_opened_again(chromium: Chromium, scene: 
     says = {"I know of it": "not told again", "Ignore it": "nobody is told", "Open it again": "It is open again"}
     for button, said in says.items():
         fill_and_press(chromium, "Reason", "said in a test", button)
-        assert said in checked(chromium, size, "problem")
+        check_page(chromium, size, "problem", said)
 
 
 @sizes
@@ -69,12 +69,12 @@ def test_an_alert_is_acknowledged_and_ended(chromium: Chromium, scene: Scene, si
     scene.seat.unknown()
     chromium.open(scene.seat.base, size)
     chromium.go("/alerts")
-    chromium.run("await page.locator('.row-link').first().click()")
+    chromium.run("await page.locator('.row-link').first().click(); await page.waitForURL('**/alerts/one?**')")
     if "I know of it" in chromium.text():
         fill_and_press(chromium, "Reason", "asked their support", "I know of it")
-    assert "acknowledged" in checked(chromium, size, "alert")
+    check_page(chromium, size, "alert", "acknowledged")
     fill_and_press(chromium, "Reason", "it is mended", "It is over")
-    assert "Noted as over" in chromium.text()
+    chromium.expect_text("Noted as over")
 
 
 @sizes
@@ -83,12 +83,14 @@ def test_a_filter_is_kept_opened_and_dropped(chromium: Chromium, scene: Scene, s
     chromium.go("/dead-letters?class=not_found")
     chromium.run("await page.locator('.keep summary').click()")
     fill_and_press(chromium, "Name", "ids that do not exist", "Keep")
-    assert "ids that do not exist" in checked(chromium, size, "view")
+    check_page(chromium, size, "view", "ids that do not exist")
     chromium.go("/dead-letters")
     chromium.run("await page.getByRole('link', {name: 'ids that do not exist'}).click()")
     chromium.run("await page.waitForURL('**/dead-letters?class=not_found')")
     chromium.run("await page.locator('.keep summary').click()")
     chromium.run("await page.getByRole('button', {name: 'drop'}).click()")
+    chromium.run("await page.locator('.view').waitFor({state: 'detached'})")
+    chromium.go("/dead-letters")
     assert chromium.run("return page.locator('.view').count()") == 0
 
 
@@ -101,14 +103,14 @@ def test_a_lane_is_held_and_released_and_a_job_cancelled(chromium: Chromium, sce
     form = "section[aria-label='Hold something']"
     chromium.run("await page.locator(given.form).getByLabel('Reason').fill('maintenance')", form=form)
     chromium.run("await page.getByRole('button', {name: 'Hold', exact: true}).click()")
-    assert "It is held" in checked(chromium, size, "held")
+    check_page(chromium, size, "held", "It is held")
     card = "section[aria-label='account:stellantis:fleet-2']"
     chromium.run("await page.locator(given.card).getByLabel('Reason').fill('over')", card=card)
     chromium.run("await page.locator(given.card).getByRole('button').click()", card=card)
-    assert "It is released" in chromium.text()
+    chromium.expect_text("It is released")
     chromium.go(f"/jobs/{waits}")
     fill_and_press(chromium, "Reason", "not wanted any more", "Cancel it")
-    assert "It was cancelled" in checked(chromium, size, "cancelled")
+    check_page(chromium, size, "cancelled", "It was cancelled")
 
 
 def test_a_list_is_saved_as_a_file(chromium: Chromium, scene: Scene) -> None:
@@ -129,8 +131,9 @@ def test_the_keys_are_listed_and_closed_by_keyboard(chromium: Chromium, scene: S
     assert chromium.violations() == []
     chromium.shot("keys-desktop-light")
     chromium.run("await page.keyboard.press('Escape'); await page.locator('dialog').waitFor({state: 'hidden'})")
-    chromium.run("await page.keyboard.press('g'); await page.keyboard.press('a'); await page.waitForURL('**/alerts')")
-    assert "Alerts" in chromium.text()
+    chromium.run("await Promise.all([page.keyboard.press('g'), page.keyboard.press('a')])")
+    chromium.run("await page.waitForURL('**/alerts')")
+    chromium.expect_text("Alerts")
 
 
 @sizes
@@ -144,6 +147,6 @@ def test_a_store_that_is_away_is_a_page_and_comes_back_by_itself(
     with monkeypatch.context() as patched:
         patched.setattr(type(scene.seat.partition), "ask", away)
         assert chromium.go(f"/lanes?account=hub:IN-ABC&size={size}") == 503
-        assert "The store does not answer" in checked(chromium, size, "store-away")
+        check_page(chromium, size, "store-away", "The store does not answer")
     chromium.run("await page.getByRole('heading', {name: 'Lanes'}).waitFor()")
-    assert "hub.list_locations" in chromium.text()
+    chromium.expect_text("hub.list_locations")

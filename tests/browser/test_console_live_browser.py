@@ -12,9 +12,10 @@ from tests.browser.conftest import Scene
 from worker.accept.intake.callers import KeyRing
 
 pytestmark = pytest.mark.slow
-INCLUDES = "await page.waitForFunction((said) => document.body.innerText.includes(said), given.said)"
 WITHOUT = "await page.waitForFunction((said) => !document.body.innerText.includes(said), given.said)"
-SHOWN_AT = "return page.getAttribute('#live', 'data-now')"
+NO_LOOKS = "await page.route((address) => address.pathname === '/lanes', () => {})"  # no answer
+MARKED = "return page.evaluate(() => document.querySelector('#live').firstElementChild.dataset.mark || '')"
+MARK = MARKED.replace("|| ''", "= 'the same'")
 SCOPE = "account:stellantis:fleet-2"
 
 
@@ -30,12 +31,13 @@ def held(scene: Scene, reason: str) -> Iterator[None]:
             holds.release(SCOPE, "somebody", "")
 
 
-def test_news_comes_within_moments(chromium: Chromium, scene: Scene) -> None:
+def test_news_comes_by_the_stream(chromium: Chromium, scene: Scene) -> None:
     chromium.open(scene.seat.base)
     chromium.go("/lanes")
-    chromium.run("await page.waitForTimeout(800)")  # the stream is open, and has told what there was
+    chromium.expect_heard("marks")
+    chromium.run(NO_LOOKS)  # only the stream can tell
     with held(scene, "told at once"):
-        chromium.run("await page.locator('.count.held:not([hidden])').waitFor({timeout: 3500})")
+        chromium.run("await page.locator('.count.held:not([hidden])').waitFor()")
     noted = chromium.noted()
     assert (noted.foreign, noted.complaints) == ([], [])
 
@@ -44,15 +46,15 @@ def test_a_table_under_the_pointer_waits_and_says_so(chromium: Chromium, scene: 
     chromium.open(scene.seat.base)
     chromium.go("/lanes")
     chromium.run("await page.locator('table.rows tbody tr').first().hover()")
-    before = chromium.run(SHOWN_AT)
+    chromium.run(MARK)
     with held(scene, "waits below"):
         chromium.run("await page.locator('#fresh:not([hidden])').waitFor()")
-        chromium.run("await page.waitForTimeout(2500)")
-        assert chromium.run(SHOWN_AT) == before, "the table rests under the pointer"
+        chromium.expect_beats()
+        assert chromium.run(MARKED), "the table rests under the pointer"
         chromium.run("await page.mouse.move(4, 4)")
         chromium.run("await page.locator('#fresh').waitFor({state: 'hidden'})")
-        moved_on = "(was) => document.querySelector('#live').getAttribute('data-now') !== was"
-        chromium.run(f"await page.waitForFunction({moved_on}, given.before)", before=before)
+        moved_on = "() => !document.querySelector('#live').firstElementChild.dataset.mark"
+        chromium.run(f"await page.waitForFunction({moved_on})")
         assert chromium.violations() == []
 
 
@@ -72,7 +74,7 @@ def test_a_focus_in_a_table_keeps_its_row(chromium: Chromium, scene: Scene) -> N
 def test_letters_wait_until_somebody_wants_to_see_them(chromium: Chromium, scene: Scene) -> None:
     chromium.open(scene.seat.base, "phone")
     chromium.go("/dead-letters")
-    chromium.run("await page.waitForTimeout(800)")
+    chromium.expect_heard("beat")  # it has been told how many there were
     letter = scene.seat.not_found()
     chromium.run("await page.locator('#fresh', {hasText: '1 new'}).waitFor()")
     chromium.shot("news-phone-light")
@@ -86,18 +88,20 @@ def test_letters_wait_until_somebody_wants_to_see_them(chromium: Chromium, scene
 def test_without_a_stream_the_page_asks_now_and_then(chromium: Chromium, scene: Scene) -> None:
     chromium.open(scene.seat.base)
     chromium.run("await context.route('**/live', (route) => route.fulfill({status: 503}))")
+    scene.seat.bench.until(lambda: scene.seat.console.live.streams == 0, "the streams of earlier pages end")
     chromium.go("/")
     with held(scene, "asked for"):
-        chromium.run(INCLUDES, said="asked for")
+        chromium.expect_text("asked for")
     chromium.run(WITHOUT, said="asked for")
     assert scene.seat.console.live.streams == 0
 
 
 def test_a_hidden_page_neither_listens_nor_asks(chromium: Chromium, scene: Scene) -> None:
     chromium.open(scene.seat.base)
-    chromium.go("/lanes")
     live = scene.seat.console.live
-    scene.seat.bench.until(lambda: live.streams >= 1, "the stream")
+    scene.seat.bench.until(lambda: live.streams == 0, "the streams of earlier pages end")
+    chromium.go("/lanes")
+    scene.seat.bench.until(lambda: live.streams == 1, "the stream")
     chromium.run("await page.goto('about:blank')")
     scene.seat.bench.until(lambda: live.streams == 0 and not live.polling, "nobody looks")
     assert not live.polling
@@ -113,7 +117,8 @@ def signed_in(chromium: Chromium, scene: Scene, name: str) -> Iterator[None]:
         chromium.open(scene.seat.base)
         chromium.go("/sign-in?next=/lanes")
         chromium.run("await page.getByLabel('Key').fill(given.key); await page.keyboard.press('Enter')", key=key)
-        chromium.run("await page.waitForURL('**/lanes')")
+        chromium.run("await page.waitForURL((address) => address.pathname === '/lanes')")
+        chromium.expect_heard("marks")  # its stream is open
         yield
     finally:
         ring.revoke(name, "test", "over")
@@ -122,26 +127,25 @@ def signed_in(chromium: Chromium, scene: Scene, name: str) -> Iterator[None]:
 
 def test_whoever_signs_out_sees_no_more_anywhere(chromium: Chromium, scene: Scene) -> None:
     with signed_in(chromium, scene, "tab"):
-        chromium.run("await page.waitForTimeout(800)")
         chromium.run(
             "const other = await context.newPage(); await other.goto('/audit'); "
             "await other.getByRole('button', {name: 'sign out'}).click(); await other.waitForURL('**/sign-in'); "
-            "await other.close(); await page.waitForURL('**/sign-in**')"
+            "await other.close(); await page.waitForURL((address) => address.pathname === '/sign-in')"
         )
-        assert "Sign in" in chromium.text()
+        chromium.expect_text("Sign in")
 
 
 def test_signing_out_leads_to_the_door_though_the_stream_ends_first(chromium: Chromium, scene: Scene) -> None:
     with signed_in(chromium, scene, "slow"):
-        scene.seat.bench.until(lambda: scene.seat.console.live.streams >= 1, "the stream")
         # the server has signed out, and its answer takes longer than the stream takes to say so
         chromium.run(
+            "let tell; const told = new Promise((done) => { tell = done; }); "
+            "const closed = page.waitForEvent('console', (one) => one.text() === 'heard closed'); "
             "await page.route('**/sign-out', async (route) => { const answer = await route.fetch({maxRedirects: 0}); "
-            "await new Promise((done) => setTimeout(done, 3000)); await route.fulfill({response: answer}); }); "
-            "await page.getByRole('button', {name: 'sign out'}).click({noWaitAfter: true})"
+            "await told; await route.fulfill({response: answer}); }); "
+            "await page.getByRole('button', {name: 'sign out'}).click({noWaitAfter: true}); await closed; tell(); "
+            "await page.waitForURL((address) => address.pathname === '/sign-in' && !address.search)"
         )
-        scene.seat.bench.until(lambda: scene.seat.console.live.streams == 0, "the stream has ended")
-        chromium.run("await page.waitForURL((address) => address.pathname === '/sign-in' && !address.search)")
         assert not chromium.run("return (await context.cookies()).length"), "the browser was told to forget"
 
 
@@ -150,13 +154,15 @@ def test_what_was_asked_for_before_the_pointer_came_waits_as_well(chromium: Chro
     chromium.open(scene.seat.base)
     chromium.go("/?hours=1h")
     chromium.run("await page.locator('#flow canvas').first().waitFor()")
+    # the answer comes when the pointer has
     chromium.run(
-        "given.asked = context.waitForEvent('request', (one) => one.headers()['hx-request']); "
+        "let came, asked; const pointed = new Promise((done) => { came = done; }); "
+        "const request = new Promise((done) => { asked = done; }); "
         "await page.route((address) => address.pathname === '/', async (route) => { "
-        "await new Promise((done) => setTimeout(done, 1500)); await route.continue(); }); "
-        "await page.evaluate(() => document.body.dispatchEvent(new CustomEvent('look'))); await given.asked; "
-        "const answered = page.waitForResponse((one) => one.request().headers()['hx-request']); "
-        "await page.locator('[data-strip=died] .u-over').hover({position: {x: 40, y: 5}}); await answered"
+        "asked(route.request()); await pointed; await route.continue(); }); "
+        "await page.evaluate(() => document.body.dispatchEvent(new CustomEvent('look'))); const one = await request; "
+        "await page.locator('[data-strip=died] .u-over').hover({position: {x: 40, y: 5}}); "
+        "await page.locator('[data-reading]:not([hidden])').nth(2).waitFor(); came(); await one.response()"
     )
     chromium.run("await page.getByRole('button', {name: 'Updated'}).waitFor()")
     readings = chromium.run("return page.locator('[data-reading]:not([hidden])').allInnerTexts()")
@@ -173,6 +179,6 @@ def test_the_hours_are_read_by_pointing(chromium: Chromium, scene: Scene) -> Non
     chromium.run("await page.locator('[data-reading]:not([hidden])').nth(2).waitFor()")
     readings = chromium.run("return page.locator('[data-reading]').allInnerTexts()")
     assert len(readings) == 3 and all("UTC: " in one for one in readings)
-    before = chromium.run(SHOWN_AT)
-    chromium.run("await page.waitForTimeout(2500)")
-    assert chromium.run(SHOWN_AT) == before, "what is pointed at stays"
+    chromium.run(MARK)
+    chromium.expect_beats()
+    assert chromium.run(MARKED), "what is pointed at stays"

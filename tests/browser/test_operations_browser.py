@@ -42,7 +42,7 @@ def test_a_problem_leads_to_a_plan_that_is_confirmed_watched_and_stopped(
     problem = seat.parts.jobs.read(letters[0]).problem
     chromium.open(seat.base, size, scheme)
     chromium.go(f"/problems/{problem}")
-    chromium.run("await page.getByRole('link', {name: /^Send all/}).click()")
+    chromium.run("await page.getByRole('link', {name: /^Send all/}).click(); await page.waitForURL('**/plan?**')")
     readable(chromium, f"bulk-plan-{size}")
     confirm(chromium, "Send again", "200", "the location exists now")
     chromium.run("await page.locator('.state.done').waitFor()")
@@ -50,12 +50,12 @@ def test_a_problem_leads_to_a_plan_that_is_confirmed_watched_and_stopped(
     readable(chromium, f"operation-done-{size}")
     chromium.go(f"/problems/{problem}")
     chromium.run("await page.getByRole('link', {name: /^Set all/}).click()")
-    address = confirm(chromium, "Set aside", "0.5", "all wrong")
+    address = confirm(chromium, "Set aside", "0.01", "all wrong")  # so slowly that it is not over before it is stopped
     readable(chromium, f"operation-running-{size}")
     chromium.run("await page.getByLabel('Reason').fill('let us see')")
     chromium.run("await page.getByRole('button', {name: 'Stop it here'}).click()")
     chromium.run("await page.locator('.state.cancelled').waitFor()")
-    assert "let us see" in chromium.text() and "not touched" in chromium.text()
+    chromium.expect_text("let us see", "not touched")
     chromium.go("/operations")
     readable(chromium, f"operations-{size}")
     assert chromium.run("return page.locator(`a[href='${given.address}']`).count()", address=address) == 1

@@ -2,10 +2,13 @@
 process is reached is told in `bent/sitecustomize.py`.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tests.faults.stage import until
 
 FOLDER = Path(__file__).with_name("bent")
 
@@ -29,6 +32,15 @@ class Bend:
         fresh.write_text(json.dumps(self._state), encoding="ascii")
         os.replace(fresh, self._file)
 
-    def hold_the_gil(self, seconds: float) -> None:
-        """Once, in each process."""
-        self.set(gil_s=seconds, gil_no=self._state.get("gil_no", 0) + 1)
+    @contextlib.contextmanager
+    def held_gil(self) -> Iterator[None]:
+        """Within this no thread of the one process that is bent so runs."""
+        end, sign = self._file.with_suffix(".end"), self._file.with_suffix(".held")
+        os.mkfifo(end)
+        self.set(gil=1)
+        until(sign.exists)
+        with end.open("wb", buffering=0) as way:  # the other side has it open already
+            try:
+                yield
+            finally:
+                way.write(b".")

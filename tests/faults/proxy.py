@@ -1,7 +1,8 @@
 """A proxy of ours between a program and its store: it counts requests, and it can lose, hold or delay what passes.
 
-What it does to a request it does by name: a decision (`take`, `finish`) or a command (`blpop`). A reply is only lost
-after the server has given one, so what was asked for has happened. A script that the server did not know is no reply.
+What it does to a request it does by name: a decision (`take`, `finish`), alone or within a `turn`, or a command
+(`blpop`). A reply is only lost after the server has given one, so what was asked for has happened. A script that the
+server did not know is no reply.
 """
 
 import contextlib
@@ -14,29 +15,32 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from tests.faults.resp import Requests, name_of, script_names
+from tests.faults.resp import Requests, decisions_in, name_of, script_names
 
-What = Literal["lose reply", "silence reply", "delay reply", "lose request", "swallow request"]
+What = Literal["lose reply", "silence reply", "delay reply", "hold reply", "lose request", "swallow request"]
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass
 class Rule:
-    """What befalls the next `times` requests of a name. `struck` counts those it has befallen."""
+    """What befalls the next `times` requests of a name (those whose reply contains something, where that is said).
+    `struck` counts those it has befallen.
+    """
 
     what: What
     name: str
     times: int
     seconds: float = 0.0
+    containing: bytes = b""
     struck: int = 0
-    _happened: threading.Event = field(default_factory=threading.Event)
-
-    def await_strike(self, timeout_s: float = 10.0) -> None:
-        assert self._happened.wait(timeout_s), f"no {self.name} came within {timeout_s} s"
+    released: threading.Event = field(default_factory=threading.Event)
 
     def strike(self) -> None:
         self.struck += 1
-        self._happened.set()
+
+    def release(self) -> None:
+        """Replies that were held go on."""
+        self.released.set()
 
 
 class Proxy:
@@ -48,6 +52,7 @@ class Proxy:
         self._scripts = script_names()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._within: Counter[str] = Counter()
         self._rules: list[Rule] = []
         self._pairs: set[_Pair] = set()
         self._away = False
@@ -86,6 +91,10 @@ class Proxy:
         """The answer comes late."""
         return self._add(Rule("delay reply", name, times, seconds))
 
+    def hold_reply(self, name: str, containing: bytes) -> Rule:
+        """The answer that contains this waits until the rule is released."""
+        return self._add(Rule("hold reply", name, 1, containing=containing))
+
     def lose_request(self, name: str, times: int = 1) -> Rule:
         """The server never hears of it; the connection is reset."""
         return self._add(Rule("lose request", name, times))
@@ -121,9 +130,9 @@ class Proxy:
     # -- what passed ----------------------------------------------------------------------------------------------
 
     def count(self, name: str | None = None) -> int:
-        """Requests seen, of one name or of all."""
+        """Requests seen, of one name (those within a `turn` included) or of all."""
         with self._lock:
-            return self._counts[name] if name is not None else self._counts.total()
+            return self._counts[name] + self._within[name] if name is not None else self._counts.total()
 
     def counts(self) -> Counter[str]:
         with self._lock:
@@ -160,11 +169,12 @@ class Proxy:
 
     def seen(self, arguments: list[bytes]) -> Rule | None:
         """Counts a request; the rule it falls under, if any."""
-        name = name_of(arguments, self._scripts)
+        name, *within = decisions_in(arguments, name_of(arguments, self._scripts))
         with self._lock:
             self._counts[name] += 1
+            self._within.update(within)
             for rule in self._rules:
-                if rule.name == name:
+                if rule.name == name or rule.name in within:
                     rule.times -= 1
                     if rule.times <= 0:
                         self._rules.remove(rule)
@@ -235,7 +245,7 @@ class _Pair:
         while data := self._server.recv(65536):
             rule, self._rule = self._rule, None
             if rule is not None:
-                if data.startswith(b"-NOSCRIPT"):
+                if data.startswith(b"-NOSCRIPT") or rule.containing not in data:
                     self._proxy.give_back(rule)
                 elif rule.what == "lose reply":
                     rule.strike()
@@ -243,6 +253,9 @@ class _Pair:
                 elif rule.what == "silence reply":
                     rule.strike()
                     self._deaf = True
+                elif rule.what == "hold reply":
+                    rule.strike()
+                    rule.released.wait(120)
                 else:
                     rule.strike()
                     time.sleep(rule.seconds)

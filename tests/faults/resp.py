@@ -1,9 +1,13 @@
 """The store's wire protocol, as far as a proxy must read it: where a request ends, and what it asks for."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 
 from worker.store.scripts import FOLDER, compose
+
+FACTS = 5
+"""Where a script call has the facts of its decision: after its name, its text, its key and the clock."""
 
 
 def script_names() -> dict[str, str]:
@@ -22,6 +26,14 @@ def name_of(arguments: list[bytes], scripts: dict[str, str]) -> str:
     if command in ("script", "client", "config"):
         return f"{command} {arguments[1].decode('ascii', 'replace').lower()}"
     return command
+
+
+def decisions_in(arguments: list[bytes], name: str) -> list[str]:
+    """What a call named `name` decides: itself, or all that a worker's threads have to say in one `turn`."""
+    if name != "turn":
+        return [name]
+    facts = json.loads(arguments[FACTS])
+    return [name, *(str(end["decision"]) for end in facts["ends"]), *(["take"] if "take" in facts else [])]
 
 
 class Requests:

@@ -15,6 +15,7 @@ import redis
 
 import tasks
 from settings import Settings, load
+from tests.faults.fleet import PATIENCE_S, Process
 from worker.accept.enqueue import Enqueuer, Wanted
 from worker.accept.operation import operations
 from worker.sandbox.process import SandboxProcess
@@ -79,6 +80,14 @@ class Stage:
         client = self.client if url == self.store.url else connect(url)
         return Enqueuer(self.settings, client, Scripts(client, self.keys))
 
+    def freeze(self, *workers: Process) -> None:
+        """They take nothing from now on: whatever they had asked the store for, it has answered."""
+        for worker in workers:
+            worker.freeze()
+        time.sleep(0.2)  # what a proxy has heard it has passed on
+        for _ in range(2):  # the second is read in another turn of the server than all that was there at the first
+            self.client.ping()
+
     # -- asking for calls -----------------------------------------------------------------------------------------
 
     def enqueue(self, operation: str, count: int = 1, account: str | None = None, **more: Any) -> list[str]:
@@ -110,7 +119,7 @@ class Stage:
             return 1_000_000
         return counts.get("accepted", 0) - sum(counts.get(end, 0) for end in ENDS)
 
-    def await_all_ended(self, timeout_s: float = 30.0) -> float:
+    def await_all_ended(self, timeout_s: float = PATIENCE_S) -> float:
         """Seconds until every accepted job has ended."""
         return until(lambda: self.left() == 0, timeout_s, lambda: f"{self.left()} jobs not ended: {self.unended()}")
 
@@ -138,6 +147,11 @@ class Stage:
         )
 
     # -- what the remote side says --------------------------------------------------------------------------------
+
+    def await_arrivals(self, count: int, **equal: Any) -> None:
+        """Until that many calls with the given fields have come to the remote side."""
+        seen = self.apis.wait_for(count, PATIENCE_S, **equal)
+        assert seen >= count, f"{seen} of {count} calls came within {PATIENCE_S} s"
 
     def arrivals(self, job_id: str) -> int:
         return self.apis.count(job=job_id)
@@ -182,7 +196,9 @@ def alerts_of_the_store(stage: Stage) -> dict[str, str]:
 
 
 def until(
-    happened: Callable[[], bool], timeout_s: float, otherwise: Callable[[], str] = lambda: "it did not happen"
+    happened: Callable[[], bool],
+    timeout_s: float = PATIENCE_S,
+    otherwise: Callable[[], str] = lambda: "it did not happen",
 ) -> float:
     """Seconds until it has happened; fails after `timeout_s`."""
     began = time.monotonic()

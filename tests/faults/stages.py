@@ -11,6 +11,15 @@ from worker.sandbox.process import SandboxProcess
 from worker.store.embedded import EmbeddedServer
 
 MakeStage = Callable[..., Stage]
+WHOLE_TEST_S = 400.0
+"""Longer than what a test waits for, one after the other, takes on a slow machine: what is late is said by its name."""
+
+
+def allow_for_slow_machines(items: list[pytest.Item], conftest: str) -> None:
+    """Tests beside this conftest have as long as that, but for those that say for how long themselves."""
+    for item in items:
+        if Path(conftest).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(WHOLE_TEST_S))
 
 
 @pytest.fixture(scope="session")

@@ -44,15 +44,14 @@ def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command
     ):
         workers = fleet.start(2)
         warm = stage.enqueue(STATUS, 5)
-        until(lambda: stage.states(warm) == {"done": 5}, 20)
-        for worker in workers:
-            worker.freeze()
+        until(lambda: stage.states(warm) == {"done": 5})
+        stage.freeze(*workers)
         waiting, starts = stage.enqueue(STATUS, 60), stage.enqueue(START, 8)
-        until(lambda: after.states(waiting + starts) == {"waiting": 68}, 20)
+        until(lambda: after.states(waiting + starts) == {"waiting": 68})
         replica.lag()  # it knows that they wait, and will not hear how they end
         for worker in workers:
             worker.thaw()
-        until(lambda: stage.states(starts)["done"] == 6 and stage.states(waiting)["done"] >= 10, 20)
+        until(lambda: stage.states(starts)["done"] >= 6 and stage.states(waiting)["done"] >= 10)
         lost = stage.enqueue(STATUS, 5, priority="bulk")
         went = time.monotonic()
         if primary == "dies":
@@ -62,8 +61,8 @@ def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command
             time.sleep(1.0)  # in which it answers READONLY to everybody
         assert after.states(starts) == {"waiting": 8}
         address.lead_to(replica.server.url)
-        until(lambda: set(alerts_of_the_store(after)) == {"suspect:restart"}, 20)
-        after.await_all_ended(60)
+        until(lambda: set(alerts_of_the_store(after)) == {"suspect:restart"})
+        after.await_all_ended()
         took = time.monotonic() - went
         assert after.states(starts) == {"done": 8}
         assert after.states(warm + waiting) == {"done": 65}

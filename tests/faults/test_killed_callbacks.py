@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conservation import assert_conserved
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, Process
 from tests.faults.proxy import Proxy
 from tests.faults.stage import STATUS, Stage, environment, until
 from tests.integration.told_host import KEY, Host
@@ -52,9 +52,8 @@ def test_a_worker_killed_while_it_tells_leaves_nothing_untold(
     told: Stage, host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Fleet(told.env, told.folder) as fleet:
-        workers = fleet.start(3)
         numbers = count(1)
-        victims = {20: workers[0], 60: workers[1]}
+        victims: dict[int, Process] = {}
 
         def kill_now_and_then() -> None:
             if (victim := victims.pop(next(numbers), None)) is not None:
@@ -62,26 +61,29 @@ def test_a_worker_killed_while_it_tells_leaves_nothing_untold(
 
         host.before = kill_now_and_then
         jobs = told.enqueue(STATUS, JOBS, callback_url=host.url())
-        took = told.await_all_ended(60)
-        for worker in workers[:2]:
-            worker.wait()
+        for number in (20, 60):  # one after the other, and alone: so the request is the killed one's own
+            victims[number] = fleet.launch()
+            fleet.workers[-1].wait()
+        assert not victims
+        fleet.start(1)
+        took = told.await_all_ended()
     assert told.states(jobs) == {"done": JOBS}
     assert told.states([f"{job}.c1" for job in jobs]) == {"done": JOBS}
     again = sum(n - 1 for n in assert_every_end_was_told(host, jobs).values())
-    assert 0 < again <= 16, "only what the killed ones had in hand is told again"
+    assert 2 <= again <= 16, "only what the killed ones had in hand is told again"
     assert told.counts()["accepted"] == 2 * JOBS
     assert_conserved(told.client, told.keys)
     with capsys.disabled():
-        print(f"\n  {JOBS} ends told across two kills in {took:.1f} s, {again} of them twice under one id")
+        print(f"\n  {JOBS} ends told across two kills, the last {took:.1f} s after them; {again} of them twice")
 
 
 @pytest.mark.slow
 def test_an_end_that_was_not_recorded_is_told_once_it_is(told: Stage, host: Host) -> None:
     with Proxy(told.store.url) as proxy, Fleet(told.env, told.folder) as fleet:
         (worker,) = fleet.start(1, PACELINE_REDIS_URL=proxy.url)
-        rule = proxy.swallow_request("finish", times=1)
+        rule = proxy.swallow_request("finish", times=1000)  # however often it is said
         (job,) = told.enqueue(STATUS, callback_url=host.url())
-        until(lambda: rule.struck == 1, 20)
+        until(lambda: rule.struck > 0)
         worker.kill_child()
         worker.wait()
         assert host.told == [], "what is not recorded has not ended"
@@ -98,7 +100,7 @@ def test_an_end_whose_confirmation_was_lost_is_recorded_and_told_once(told: Stag
         fleet.start(1, PACELINE_REDIS_URL=proxy.url)
         rule = proxy.lose_reply("finish", times=2)
         jobs = told.enqueue(STATUS, 2, callback_url=host.url())
-        until(lambda: rule.struck == 2, 20)
+        until(lambda: rule.struck == 2)
         told.await_all_ended()
     assert set(assert_every_end_was_told(host, jobs)) == {f"{job}.c1" for job in jobs}
     assert told.counts()["accepted"] == 4

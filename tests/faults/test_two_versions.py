@@ -43,7 +43,7 @@ def test_a_lane_keeps_its_order_through_a_rolling_deploy(stage: Stage, capsys: p
     with Fleet(stage.env | one_by_one, stage.folder) as fleet:
         old = fleet.start(2, threads=4)
         ids = stage.enqueue(STATUS, 120)
-        stage.apis.wait_for(20)
+        stage.await_arrivals(20)
         for leaving in old:
             fleet.start(1, threads=4, **newer)
             ids += stage.enqueue(STATUS, 60)

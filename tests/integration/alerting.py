@@ -6,7 +6,6 @@ The receiver is Kent. It keeps every event it gets, repeated or not, so what it 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from dramatiq import broker as dramatiq_broker
 
 import tasks
 from settings import load
+from tests.integration.held_port import HeldPort
 from worker.accept.enqueue import Wanted
 from worker.accept.operation import find
 from worker.broker.card import JobMessage
@@ -46,9 +46,8 @@ class Kent:
     """A receiver of Sentry events on a port of its own; it can be stopped and started again there."""
 
     def __init__(self) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port: int = found.getsockname()[1]
+        self._held = HeldPort()
+        self.port = self._held.number
         self.dsn = f"http://public@127.0.0.1:{self.port}/1"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -80,7 +79,7 @@ class Kent:
 
     def forget(self) -> None:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/flush/", data=b"", method="POST")
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=30).close()
 
     def everything(self) -> str:
         """All it has received, envelopes and all, as one text."""
@@ -95,7 +94,7 @@ class Kent:
         return True
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
             return json.loads(response.read())
 
 

@@ -1,4 +1,4 @@
-"""Calls of the deliver stage with short times, against peers of the tests."""
+"""Calls of the deliver stage with times of the tests' choice, against peers of theirs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,8 +34,8 @@ def call(
     fresh: bool = False,
     fence: Callable[[], bool] | None = None,
     tls: Files | None = None,
-    deadline: float = 5.0,
-    connect: float = 2.0,
+    deadline: float = 30.0,
+    connect: float = 20.0,
     send_by: float | None = None,
     max_body: int = 100_000,
     credentials: dict[str, str] | None = None,

@@ -28,6 +28,32 @@ class HeldUp(Middleware):
             self.go_on.wait(30)
 
 
+class Once(Middleware):
+    """Does something before the first job is worked on, and before any other is."""
+
+    def __init__(self, act: Callable[[JobMessage], object]) -> None:
+        self._act = act
+        self._turn = threading.Lock()
+        self._done = False
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        assert isinstance(message, JobMessage)
+        with self._turn:
+            if not self._done:
+                self._act(message)
+                self._done = True
+
+
+class After(Middleware):
+    """Does something when a call has ended and nobody was told yet."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+
+    def after_process_message(self, broker: Broker, message: MessageProxy, **_: Any) -> None:
+        self._act()
+
+
 class Skipping(Middleware):
     """Throws every job away, as a middleware for one purpose does with the jobs of another."""
 

@@ -47,10 +47,10 @@ def tell(bench: Bench, job: str, result: str, door: str = "") -> int:
     url = f"{bench.settings.public_url}/v1/command-results/{job}/{secret}"
     body = json.dumps({"result": result, "message": [{"language": "en", "text": "as the station says"}]}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=30) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             with error:

@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+
+from tests.integration.held_port import HeldPort
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = {
@@ -71,9 +72,8 @@ class Web:
     """A web process of the tests' own."""
 
     def __init__(self, redis_url: str, host: str = "127.0.0.1", **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            self.port = probe.getsockname()[1]
+        self._held = HeldPort(host)
+        self.port = self._held.number
         environ = {"PATH": os.environ["PATH"], "PACELINE_ENVIRONMENT": "test", "PACELINE_REDIS_URL": redis_url}
         environ |= ACCOUNTS | {f"PACELINE_{name}": value for name, value in settings.items()}
         command = [sys.executable, "-m", "worker", "serve", "--host", host, "--port", str(self.port)]
@@ -82,7 +82,7 @@ class Web:
         )
 
     def wait(self) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while True:
             try:
                 assert self.ask("GET", "/healthz").status == 200
@@ -93,7 +93,8 @@ class Web:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
+        self._held.close()
 
     def ask(
         self,
@@ -112,7 +113,7 @@ class Web:
             given.setdefault("Content-Type", "application/json")
         if key is not None:
             given["Authorization"] = f"Bearer {key}"
-        connection = http.client.HTTPConnection(host, self.port, timeout=30)
+        connection = http.client.HTTPConnection(host, self.port, timeout=120)
         try:
             connection.request(method, path, body, given)
             answer = connection.getresponse()

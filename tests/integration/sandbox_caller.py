@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,23 @@ CPO_TOKEN = "sandbox-token-cpo"
 BASIC = "Basic " + base64.b64encode(b"MZP000001:sandbox-password-1").decode()
 CLIENT = "client_id=sandbox-client-1"
 START = {"response_url": "http://127.0.0.1:9/never", "token": {"uid": "T-1"}, "location_id": "LOC-0001"}
+
+
+class Moments:
+    """The clock by which a sandbox counts and lets faults end, moved by the test alone."""
+
+    def __init__(self) -> None:
+        self._ns, self._s = time.monotonic_ns(), time.time()
+
+    def monotonic_ns(self) -> int:
+        return self._ns
+
+    def time(self) -> float:
+        return self._s
+
+    def wait(self, seconds: float) -> None:
+        self._ns += round(seconds * 1e9)
+        self._s += seconds
 
 
 @dataclass
@@ -35,7 +53,7 @@ class Answer:
 class Caller:
     """Calls both APIs of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, timeout_s: float = 5.0) -> None:
+    def __init__(self, sandbox: Sandbox, timeout_s: float = 30.0) -> None:
         self.sandbox = sandbox
         self.timeout_s = timeout_s
 

@@ -259,7 +259,7 @@ def test_other_jobs_do_not_wait_for_a_receiver_that_hangs(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         name = f"127.0.0.1:{silent.getsockname()[1]}"
-        hosts = {"CALLBACKS__HOSTS": json.dumps([name]), "CALLBACKS__TIMEOUT_S": "0.2", "BROKER__LANE_CAP": "1"}
+        hosts = {"CALLBACKS__HOSTS": json.dumps([name]), "CALLBACKS__TIMEOUT_S": "0.6", "BROKER__LANE_CAP": "1"}
         with bench_of(redis_url, sandbox, tmp_path, host, **hosts) as bench:
             jobs = [bench.send(STATUS, callback_url=f"http://{name}/") for _ in range(2)]
             bench.until(lambda: bench.states(jobs) == {"done": 2}, "the calls themselves")

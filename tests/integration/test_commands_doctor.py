@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.integration.fate_bench import Bench
+from tests.integration.fate_hindrances import HeldUp
 from tests.integration.terminal import Said, Terminal
 from worker.sandbox.server import Sandbox
 from worker.store.embedded import EmbeddedServer
@@ -174,16 +175,18 @@ def test_settings_that_do_not_hold_are_all_named(run: Terminal) -> None:
 
 def test_workers_are_listed_with_what_they_run(bench: Bench, run: Terminal) -> None:
     assert run("workers").err == "paceline: no worker is running; `dramatiq worker.main:broker tasks` starts one"
+    sent = HeldUp()
+    bench.broker.add_middleware(sent)
     bench.start()
-    bench.sandbox.fault("delay", {"operation": "hub.get_location"}, times=1, delay_s=0.5)
     job = bench.send("hub.get_location")
-    bench.until(lambda: bench.state(job) == "running", "running")
+    assert sent.stopped.wait(30)
     (record,) = run("workers", "--json").records
     assert (record["worker"], record["threads"], record["in_flight"]) == (bench.broker.worker_id, 4, 1)
     assert record["silent"] is False
     said = run("workers")
     assert said.lines[1].split()[0] == bench.broker.worker_id
     assert said.err == "paceline: 1 process, 4 threads."
+    sent.go_on.set()
     bench.wait(job)
 
 

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from tests.integration.fate_bench import Bench
+from tests.integration.fate_hindrances import HeldUp
 from tests.integration.terminal import Terminal
 from worker.accept.operation import find
 from worker.sandbox.server import Sandbox
@@ -202,11 +203,13 @@ def test_what_waits_can_be_cancelled_and_is_never_sent(bench: Bench, run: Termin
 
 
 def test_a_call_that_is_being_sent_cannot_be_cancelled(bench: Bench, run: Terminal) -> None:
+    sent = HeldUp()
+    bench.broker.add_middleware(sent)
     bench.start()
-    bench.sandbox.fault("delay", {"operation": "hub.get_location"}, times=1, delay_s=0.5)
     job = run(*READ, "--params", PLACE).out.strip()
-    bench.until(lambda: bench.state(job) == "running", "running")
+    assert sent.stopped.wait(30)
     said = run("jobs", "cancel", job, "--json")
+    sent.go_on.set()
     assert (said.code, said.record["cancelled"]) == (1, False)
     assert f"{job} is being sent at this moment" in said.err
     assert run("jobs", "wait", job, "--timeout", "30s").code in (0, 1)
@@ -229,7 +232,7 @@ def test_a_command_whose_result_is_to_come_says_so(bench: Bench, run: Terminal) 
     bench.store.zrem(bench.key("queue", f"hub:IN-ABC|{row.name}", 0), job)
     bench.store.zrem(bench.key("deadlines"), job)
     bench.store.hset(bench.key("job", job), "state", "awaiting")
-    bench.store.zadd(bench.key("awaiting"), {job: (time.time() + 20) * 1e6})
+    bench.store.zadd(bench.key("awaiting"), {job: (time.time() + 3600) * 1e6})
     assert any(line.startswith("waits for: the result of the command") for line in run("jobs", "show", job).lines)
     assert [record["state"] for record in run("jobs", "list", "--json").records] == ["awaiting"]
     bench.store.hset(bench.key("job", job), mapping={"state": "done", "heard": '{"result": "ACCEPTED"}'})
@@ -243,7 +246,7 @@ def test_a_store_that_may_have_forgotten_calls_is_named_as_the_reason(bench: Ben
     listing = run("enqueue", "hub.list_locations", "--account", "hub:IN-ABC").out.strip()
     bench.broker.hello()
     now = int(time.time() * 1e6)
-    bench.store.hset(bench.key("meta"), mapping={"quiet": now + 9_000_000, "unsure": now, "suspect": "restart"})
+    bench.store.hset(bench.key("meta"), mapping={"quiet": now + 90_000_000, "unsure": now, "suspect": "restart"})
     assert "nothing is sent until all claims have been renewed" in run("jobs", "show", job).out
     assert "the store may have forgotten earlier calls, or is new" in run("jobs", "show", listing).out
     bench.store.hdel(bench.key("meta"), "quiet", "unsure", "suspect")

@@ -73,7 +73,7 @@ def test_what_died_since_is_told_apart_from_what_failed_again(bench: Bench, run:
 
 def test_it_is_cancelled_half_way_and_says_what_was_done(bench: Bench, run: Terminal) -> None:
     jobs = letters(bench, 8)
-    made = started(run, "discard", "--all", "--pace", "2")
+    made = started(run, "discard", "--all", "--pace", "0.2")
     bench.until(lambda: run("ops", "show", made, "--json").record["done"], "a step")
     said = run("ops", "cancel", made, "--reason", "the wrong ones")
     assert said.code == 0

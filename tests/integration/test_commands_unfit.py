@@ -1,7 +1,6 @@
 """A store or settings that will not do: every way to start Paceline says so in one line, with the documented code."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -40,14 +39,8 @@ def admin(server: EmbeddedServer) -> Iterator["redis.Redis[bytes]"]:
         client.acl_deluser("weak")
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def stopped(server: EmbeddedServer, admin: "redis.Redis[bytes]", sandbox: Sandbox) -> str:
-    return f"redis://:{SECRET}@127.0.0.1:{closed_port()}/0"
+    return f"redis://:{SECRET}@127.0.0.1:1/0"  # where nobody listens
 
 
 def malformed(server: EmbeddedServer, admin: "redis.Redis[bytes]", sandbox: Sandbox) -> str:
@@ -136,7 +129,7 @@ def test_every_command_says_so_in_one_line(
 
 
 def test_the_command_itself_ends_with_the_code(sandbox: Sandbox) -> None:
-    url = f"redis://127.0.0.1:{closed_port()}/0"
+    url = "redis://127.0.0.1:1/0"  # where nobody listens
     done = outside(environment(url, sandbox), sys.executable, "-m", "worker", "jobs", "list")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"paceline: cannot reach the store at {url} (")

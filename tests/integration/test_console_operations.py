@@ -86,7 +86,7 @@ def test_what_failed_again_leads_to_its_problem(seat: Seat) -> None:
 
 def test_it_is_stopped_from_its_page(seat: Seat) -> None:
     jobs = [seat.not_found() for _ in range(6)]
-    address = confirmed(seat, planned(seat, "discard", problem=problem_of(seat, jobs[0])), pace="1")
+    address = confirmed(seat, planned(seat, "discard", problem=problem_of(seat, jobs[0])), pace="0.01")
     page = seat.get(address)
     assert "state running" in page.text and f'action="{address}/cancel"' in page.text
     assert seat.post(f"{address}/cancel", {}).status == 400, "a reason is asked for"

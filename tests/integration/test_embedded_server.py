@@ -52,11 +52,11 @@ class User:
     def leave(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def killed(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def closed(self) -> None:
         self.killed()
@@ -83,7 +83,7 @@ def runs(pid: int) -> bool:
     return bool(state.strip()) and not state.strip().startswith("Z")
 
 
-def ends(pid: int, within_s: float = 10.0) -> bool:
+def ends(pid: int, within_s: float = 60.0) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if not runs(pid):
@@ -93,7 +93,7 @@ def ends(pid: int, within_s: float = 10.0) -> bool:
 
 
 def client(port: int) -> "redis.Redis[bytes]":
-    return redis.Redis(port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+    return redis.Redis(port=port, socket_timeout=30, retry=Retry(NoBackoff(), 0))
 
 
 def test_the_wheel_ships_a_binary_that_can_be_run() -> None:
@@ -190,10 +190,9 @@ def test_the_server_ends_although_its_starter_blocks_signals(tmp_path: Path) -> 
         server = EmbeddedServer.start(tmp_path)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    began = time.monotonic()
     server.stop()
     assert not runs(server.pid)
-    assert time.monotonic() - began < 4  # politely: the guard would wait 5 s before it kills
+    assert "bye bye" in (tmp_path / "server.log").read_text(), "it was asked, and not killed"
 
 
 def test_a_restart_keeps_the_data_and_the_port(tmp_path: Path) -> None:
@@ -251,7 +250,7 @@ def test_an_unreadable_address_is_not_believed(tmp_path: Path) -> None:
 def test_a_frozen_server_answers_nothing_until_it_is_thawed(tmp_path: Path) -> None:
     with EmbeddedServer.start(tmp_path) as server:
         server.freeze()
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as peer:
             peer.sendall(b"PING\r\n")
             silent = not select.select([peer], [], [], 0.3)[0]
             server.thaw()

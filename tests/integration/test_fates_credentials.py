@@ -36,6 +36,13 @@ def secret_file(folder: Path, account: str) -> Path:
     return folder / ("token-0" if account == HUB else "password-0")
 
 
+def write(file: Path, secret: str) -> None:
+    """As a secret is mounted: whole or not at all."""
+    made = file.with_suffix(".made")
+    made.write_text(secret, encoding="ascii")
+    made.replace(file)
+
+
 @pytest.fixture(params=ACCOUNTS, ids=["hub", "stellantis"])
 def account(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     yield request.param
@@ -54,7 +61,7 @@ def test_a_revoked_credential_with_many_jobs_waiting_is_one_hold_one_alert_and_n
         bench.until(lambda: all(bench.state(job) == "waiting" for job in jobs), "all jobs to wait")
         assert set(bench.holds()) == {f"account:{name}"}
         assert sandbox.count(account=name) <= bench.threads
-        secret_file(tmp_path, name).write_text("the-next-secret", encoding="ascii")
+        write(secret_file(tmp_path, name), "the-next-secret")
         ended = [bench.wait(job) for job in jobs]
         assert bench.holds() == {}
     assert {(job.well, job.attempts) for job in ended} == {(True, 0)}
@@ -73,7 +80,7 @@ def test_a_new_secret_that_is_refused_too_costs_one_call_and_no_second_alert(
         bench.until(bench.holds, "a hold")
         bench.until(lambda: all(bench.state(job) == "waiting" for job in jobs), "all jobs to wait")
         before = sandbox.count()
-        secret_file(tmp_path, name).write_text("another-mistake", encoding="ascii")
+        write(secret_file(tmp_path, name), "another-mistake")
         bench.until(lambda: sandbox.count() == before + 1, "one probe")
         bench.until(lambda: all(bench.state(job) == "waiting" for job in jobs), "all jobs to wait again")
         assert (bench.release(f"account:{name}"), set(bench.holds())) == ("released", {f"account:{name}"})

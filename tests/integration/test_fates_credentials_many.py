@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.alerting import Kent, wait_until
 from tests.integration.fate_bench import Bench
-from tests.integration.test_fates_credentials import HUB, secret_file, with_files
+from tests.integration.test_fates_credentials import HUB, secret_file, with_files, write
 from worker.sandbox.server import Sandbox
 
 READ = "hub.get_location"
@@ -17,7 +17,7 @@ PROBE_S = 0.6
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_revoked_token_costs_one_flight_one_event_and_no_attempt_and_everything_goes_on_with_the_new_one(
     redis_url: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -35,17 +35,15 @@ def test_a_revoked_token_costs_one_flight_one_event_and_no_attempt_and_everythin
             jobs = [bench.send(READ) for _ in range(WAITING)]
             bench.start()
             bench.until(bench.holds, "a hold")
-            bench.until(lambda: sandbox.count(unauthorized=True) >= FLIGHT + 3, "three probes")
-            bad = sandbox.log(unauthorized=True)
-            flight = [arrival for arrival in bad if arrival["at"] - bad[0]["at"] < 0.4]
-            assert len(flight) <= FLIGHT + 1
-            probes = [arrival["at"] for arrival in bad[len(flight) :]]
+            bench.until(lambda: sandbox.count(unauthorized=True) >= FLIGHT + 4, "three probes")
+            # at most one flight and a probe arrived before all were paced, however late some of the flight set off
+            probes = [arrival["at"] for arrival in sandbox.log(unauthorized=True)[FLIGHT + 1 :]]
             assert all(later - earlier >= PROBE_S for earlier, later in pairwise(probes)), "one at a time"
             assert set(bench.holds()) == {f"account:{HUB}"}
             wait_until(lambda: len(kent.events()) == 1, "the event has come")
 
             sandbox.latency("hub", fixed_ms=1)
-            secret_file(tmp_path, HUB).write_text("the-next-secret", encoding="ascii")
+            write(secret_file(tmp_path, HUB), "the-next-secret")
             bench.until(lambda: bench.states(jobs)["done"] == WAITING, "all to be done", patience_s=120)
             assert (bench.holds(), {bench.record(job).get("attempts", "0") for job in jobs}) == ({}, {"0"})
             assert [(alert.opened, alert.state) for alert in bench.alerts()] == [(1, "resolved")]
@@ -56,7 +54,7 @@ def test_a_revoked_token_costs_one_flight_one_event_and_no_attempt_and_everythin
             again = bench.send(READ)
             bench.until(bench.holds, "another hold")
             wait_until(lambda: len(kent.events()) == 2, "the second event has come")
-            secret_file(tmp_path, HUB).write_text("yet-another-secret", encoding="ascii")
+            write(secret_file(tmp_path, HUB), "yet-another-secret")
             assert bench.wait(again).state == "done"
             assert [(alert.opened, alert.state) for alert in bench.alerts()] == [(2, "resolved")]
         received = kent.everything()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.fate_bench import Bench, sandbox_of
+from tests.integration.fate_hindrances import Once
 from worker.sandbox.server import Sandbox
 
 TOKENS, FLEET = "hub:IN-ABC", "stellantis:fleet-1"
@@ -18,6 +19,11 @@ def fill(sandbox: Sandbox, left_s: float) -> None:
     for account, window in ((TOKENS, "tokens"), (FLEET, "calls.second")):
         sandbox.limits(window, window_s=left_s, account=account)
         sandbox.prefill(account, window, 100, 0.001)
+
+
+def filling(sandbox: Sandbox, left_s: float) -> Once:
+    """Somebody else does so right before our first call, however long it takes until then."""
+    return Once(lambda _: fill(sandbox, left_s))
 
 
 def gaps(arrivals: list[dict[str, Any]]) -> list[float]:
@@ -37,19 +43,18 @@ def test_a_refusal_closes_the_budget_for_other_operations_and_other_processes(
         same_budget = [other.send("hub.stop_session") for _ in range(3)]
         elsewhere = other.run(READ)
         assert (elsewhere.state, elsewhere.alerts[0].opened) == ("done", 1)
-        assert bench.sandbox.count(operation="hub.stop_session") == 0
         ended = [bench.wait(job) for job in (refused, *same_budget)]
     first = sandbox.log(job=refused)[0]["at"]
     assert [(job.well, job.attempts) for job in ended] == [(True, 0)] * 4
     assert all(job.arrivals[-1]["at"] - first >= 0.5 for job in ended)
+    assert [len(job.arrivals) for job in ended] == [2, 1, 1, 1]
     assert ended[0].told == 1
 
 
 def test_a_refusal_seen_by_many_calls_at_once_is_one_alert_and_no_attempt(
     redis_url: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    with Bench(redis_url, sandbox, tmp_path) as bench:
-        fill(sandbox, 0.6)
+    with Bench(redis_url, sandbox, tmp_path, middleware=[filling(sandbox, 0.9)]) as bench:
         jobs = [bench.send(READ) for _ in range(20)]
         ended = [bench.wait(job) for job in jobs]
         refused = [arrival for arrival in sandbox.log(account=TOKENS, foreign=False) if arrival["refused"]]
@@ -66,8 +71,10 @@ def test_a_wait_is_obeyed_in_seconds_as_a_date_and_without_a_hint(
     redis_url: str, tmp_path: Path, refusal: str, form: str
 ) -> None:
     options = {"hub": {"refusal": refusal, "retry_after": form}, "stellantis": {"retry_after": form}}
-    with sandbox_of(**options) as sandbox, Bench(redis_url, sandbox, tmp_path) as bench:
-        fill(sandbox, 0.7)
+    with (
+        sandbox_of(**options) as sandbox,
+        Bench(redis_url, sandbox, tmp_path, middleware=[filling(sandbox, 0.9)]) as bench,
+    ):
         jobs = [bench.send(READ), bench.send(STATUS)]
         ended = [bench.wait(job) for job in jobs]
     for job in ended:
@@ -98,7 +105,7 @@ def test_a_wait_that_cannot_be_obeyed_holds_the_budget_and_tells_once(
 ) -> None:
     options = {"hub": {"retry_after": form}, "stellantis": {"retry_after": form}}
     with sandbox_of(**options) as sandbox, Bench(redis_url, sandbox, tmp_path) as bench:
-        fill(sandbox, 0.3)
+        fill(sandbox, 60)
         jobs = [bench.send(name) for name in (READ, READ, STATUS, STATUS)]
         scopes = {f"budget:{TOKENS}|tokens", f"budget:{FLEET}|calls"}
         if form == "absurd":  # a year is longer than any window of either account
@@ -140,7 +147,7 @@ def test_the_published_refusal_is_obeyed_although_it_contradicts_itself(
         bench.fault(STATUS, "status", times=1, status=429, retry_after=1045, headers=told | burst)
         parked = bench.parked(bench.send(STATUS))
         until = [bench.window(f"{FLEET}|{name}")["shut"] for name in ("calls.day", "calls.second")]
-        assert all(1040 < (moment - bench.clock_us()) / 1e6 <= 1045 for moment in until)
+        assert all(1000 < (moment - bench.clock_us()) / 1e6 <= 1045 for moment in until)
         assert (parked.attempts, bench.holds(), parked.told) == (0, {}, 1)
 
 

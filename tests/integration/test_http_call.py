@@ -117,7 +117,7 @@ def test_many_threads_call_at_once_and_each_gets_its_own_answer() -> None:
 def test_a_call_past_its_time_to_send_writes_nothing() -> None:
     with peer(answering()) as other:
         exchange = call(other.url(), send_by=boottime() - 0.001)
-        assert kind(call(other.url(), send_by=boottime() + 5)) is None
+        assert kind(call(other.url(), send_by=boottime() + 60)) is None
     assert (kind(exchange), exchange.wrote, exchange.sent_at) == ("too_late", False, None)
     assert len(other.received) == 1
 

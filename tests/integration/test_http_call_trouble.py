@@ -1,17 +1,22 @@
 """Everything that can go wrong on the wire: one kind each, on time, and honest about whether a byte went out."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.integration.calls import call, kind
+from tests.integration.calls import Spec, call, kind
 from tests.integration.raw_peer import OK, Peer, answering, dripping, peer, reset
 from worker.deliver import resolver
 from worker.deliver.exchange import NOTHING_SENT, Exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+LONG_S = 10.0
+"""Less than it would last without a deadline, more than any machine is late by."""
 
 
 def timed(make: Callable[[], Exchange]) -> tuple[Exchange, float]:
@@ -20,9 +25,9 @@ def timed(make: Callable[[], Exchange]) -> tuple[Exchange, float]:
 
 
 def test_a_port_nobody_listens_on_refuses() -> None:
-    with peer(answering()) as other:
-        url = other.url()
-    exchange = call(url)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody else can take it meanwhile
+        exchange = call(f"http://127.0.0.1:{silent.getsockname()[1]}/")
     assert (kind(exchange), exchange.wrote, exchange.response) == ("refused", False, None)
 
 
@@ -33,20 +38,20 @@ def test_a_name_without_an_address_is_dns_trouble(url: str) -> None:
 
 
 def test_a_lookup_that_hangs_ends_in_time_and_holds_one_thread_for_all_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    go_on, under_way = threading.Event(), []
+    go_on, began, under_way = threading.Event(), threading.Event(), []
 
     def hanging(host: str, port: int) -> resolver.Addresses:
         under_way.append(host)
-        go_on.wait(10)
+        began.set()
+        go_on.wait(60)
         return []
 
     monkeypatch.setattr(resolver, "_look_up", hanging)
     for _ in range(3):
         exchange, took = timed(lambda: call("http://slow.example/", connect=0.1))
         assert kind(exchange) == "dns"
-        assert 0.09 < took < 0.3
+        assert 0.09 < took < LONG_S
+    assert began.wait(30)
     assert under_way == ["slow.example"]
     go_on.set()
 
@@ -66,7 +71,7 @@ def test_a_connection_that_is_never_accepted_ends_in_time() -> None:
             for sock in waiting:
                 sock.close()
     assert (kind(exchange), exchange.wrote) == ("connect_timeout", False)
-    assert 0.28 < took < 0.6
+    assert 0.28 < took < LONG_S
 
 
 @pytest.mark.parametrize(
@@ -80,11 +85,11 @@ def test_a_connection_that_is_never_accepted_ends_in_time() -> None:
     ids=["body", "header", "chunks", "informational"],
 )
 def test_a_dripping_peer_does_not_move_the_deadline_and_is_reset(answer: bytes) -> None:
-    with peer(dripping(answer, 0.005)) as other:
-        exchange, took = timed(lambda: call(other.url(), deadline=0.4))
+    with peer(dripping(answer, 0.005)) as other:  # for at least twenty seconds, unless it is stopped
+        exchange, took = timed(lambda: call(other.url(), deadline=0.9))
         other.join()
     assert (kind(exchange), exchange.wrote) == ("read_timeout", True)
-    assert 0.39 < took < 0.5
+    assert 0.89 < took < LONG_S
     assert other.notes in (["reset"], ["BrokenPipeError"])
     assert exchange.first_byte_at is not None
 
@@ -95,24 +100,22 @@ def test_a_silent_peer_ends_at_the_deadline_and_is_reset() -> None:
         running.note_end(conn)
 
     with peer(act) as other:
-        exchange, took = timed(lambda: call(other.url(), deadline=0.3, fresh=True))
+        exchange, took = timed(lambda: call(other.url(), deadline=0.9, fresh=True))
         other.join()
     assert (kind(exchange), exchange.wrote, exchange.first_byte_at) == ("read_timeout", True, None)
-    assert 0.29 < took < 0.4
+    assert 0.89 < took < LONG_S
     assert other.notes == ["reset"]
 
 
 def test_a_peer_that_reads_nothing_ends_at_the_deadline() -> None:
     def act(running: Peer, conn: socket.socket) -> None:
-        running.stopping.wait(5)
-
-    from tests.integration.calls import Spec
+        running.stopping.wait(60)
 
     with peer(act) as other:
         spec = Spec(other.url(), "POST", json={"a": "x" * 30_000_000})
-        exchange, took = timed(lambda: call(spec, deadline=0.6))
+        exchange, took = timed(lambda: call(spec, deadline=1.5))
     assert (kind(exchange), exchange.wrote) == ("write_error", True)
-    assert took < 0.9
+    assert took < LONG_S
 
 
 def raw(
@@ -150,7 +153,7 @@ def test_a_broken_answer_has_its_kind_and_says_that_something_was_sent(
     act: Callable[[Peer, socket.socket], None], expected: str, fresh: bool
 ) -> None:
     with peer(act) as other:
-        exchange = call(other.url(), fresh=fresh, deadline=3)
+        exchange = call(other.url(), fresh=fresh)
     assert kind(exchange) == expected
     assert exchange.wrote
     assert expected not in NOTHING_SENT

@@ -15,7 +15,7 @@ CALLERS, EACH = 8, 60
 
 def test_what_was_accepted_survives_the_stores_death_and_what_was_not_can_be_asked_again(tmp_path: Path) -> None:
     with EmbeddedServer.start(tmp_path, appendfsync="always") as store, serving(store.url) as web:
-        gate = threading.Event()
+        gate, killed = threading.Event(), threading.Event()
         refusals: list[int] = []
 
         def ask(caller: int) -> dict[str, str]:
@@ -31,13 +31,19 @@ def test_what_was_accepted_survives_the_stores_death_and_what_was_not_can_be_ask
                 jobs[key] = said.json["id"]
                 if n == EACH // 3:
                     gate.set()
+                if n == EACH // 2:
+                    killed.wait(40)
             return jobs
 
         with ThreadPoolExecutor(CALLERS) as pool:
             asked = [pool.submit(ask, caller) for caller in range(CALLERS)]
             assert gate.wait(40)
             store.kill()
-            time.sleep(0.5)
+            killed.set()
+            until = time.monotonic() + 40
+            while not refusals:
+                assert time.monotonic() < until
+                time.sleep(0.01)
             store.restart()
             jobs = {key: job for one in asked for key, job in one.result().items()}
         assert set(refusals) == {503}

@@ -20,7 +20,7 @@ from tests.integration.shelf import (
     work_of,
 )  # fmt: skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ACCOUNTS = 5_000
 TURNS = 40

@@ -121,7 +121,7 @@ def test_the_command_line_prints_the_addresses_and_stops_when_told() -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         rest = process.stdout.read()
     urls = dict(line.split() for line in lines)
     assert list(urls) == ["hub", "stellantis", "control"]

@@ -1,22 +1,32 @@
 """Every scripted fault, seen from the client's side of a real socket."""
 
+import asyncio
 import http.client
 import json
 import socket
+import threading
 import time
 
 import pytest
 
-from tests.integration.sandbox_caller import Caller
+from tests.integration.sandbox_caller import Caller, Moments
+from worker.sandbox import faults
 from worker.sandbox.server import Sandbox
 
 
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
-    return Caller(sandbox, timeout_s=1.0)
+    return Caller(sandbox)
 
 
-def raw(sandbox: Sandbox, timeout_s: float = 2.0) -> bytes:
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    made = Moments()
+    monkeypatch.setattr(faults, "time", made)
+    return made
+
+
+def raw(sandbox: Sandbox, timeout_s: float = 30.0) -> bytes:
     """All bytes of one answer, however it ends."""
     with socket.create_connection(("127.0.0.1", sandbox.ports["hub"]), timeout=timeout_s) as peer:
         peer.sendall(
@@ -72,19 +82,27 @@ def test_a_delay_comes_before_the_first_byte(caller: Caller) -> None:
 
 def test_a_hanging_call_never_answers_and_has_been_carried_out(caller: Caller) -> None:
     caller.sandbox.fault("hang", times=1)
+    caller.timeout_s = 0.5
     with pytest.raises(TimeoutError):
         caller.start()
+    deadline = time.monotonic() + 30
+    while not caller.sandbox.commands():  # who has given up may have done so before the whole call was read
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert len(caller.sandbox.commands()) == 1
     assert caller.sandbox.log()[0]["executed"] == "yes"
 
 
 def test_a_dripping_answer_comes_one_byte_at_a_time(caller: Caller) -> None:
-    caller.sandbox.fault("drip", times=1, interval_s=0.01)
-    with socket.create_connection(("127.0.0.1", caller.sandbox.ports["hub"]), timeout=2) as peer:
+    caller.sandbox.fault("drip", times=1, interval_s=0.05)
+    with socket.create_connection(("127.0.0.1", caller.sandbox.ports["hub"]), timeout=30) as peer:
+        before, got = time.monotonic(), b""
         peer.sendall(b"GET /ocpi/versions HTTP/1.1\r\nHost: x\r\nAuthorization: Token sandbox-token-abc\r\n\r\n")
-        parts = [peer.recv(65536) for _ in range(5)]
-    assert b"".join(parts).startswith(b"HTTP/")
-    assert max(map(len, parts)) <= 3
+        while len(got) < 5:
+            got += peer.recv(65536)
+        took = time.monotonic() - before
+    assert got.startswith(b"HTTP/")
+    assert took >= (len(got) - 1) * 0.049, "each byte came after a pause of its own"
 
 
 def test_a_connection_may_be_closed_before_anything_is_read(caller: Caller) -> None:
@@ -182,12 +200,12 @@ def test_a_fault_strikes_only_what_it_matches(caller: Caller, match: dict[str, s
     assert [answer.status == 599 for answer in answers] == hits
 
 
-def test_a_fault_ends_after_its_number_of_calls_or_its_time(caller: Caller) -> None:
+def test_a_fault_ends_after_its_number_of_calls_or_its_time(caller: Caller, moments: Moments) -> None:
     caller.sandbox.fault("status", times=2, status=500)
     assert [caller.authorize().status for _ in range(3)] == [500, 500, 200]
     caller.sandbox.fault("status", seconds=0.3, status=500)
     assert caller.authorize().status == 500
-    time.sleep(0.35)
+    moments.wait(0.35)
     assert caller.authorize().status == 200
 
 
@@ -215,21 +233,37 @@ def test_a_fault_that_does_not_exist_is_refused_with_those_that_do(sandbox: Sand
 
 
 @pytest.mark.parametrize("mode", ["500", "503"])
-def test_an_outage_answers_everything_with_one_status_until_it_is_over(caller: Caller, mode: str) -> None:
+def test_an_outage_answers_everything_with_one_status_until_it_is_over(
+    caller: Caller, moments: Moments, mode: str
+) -> None:
     caller.sandbox.outage("hub", seconds=0.3, mode=mode)
     assert [caller.authorize().status, caller.hub("GET", "/locations").status] == [int(mode)] * 2
     assert caller.status().status == 200
-    time.sleep(0.35)
+    moments.wait(0.35)
     assert caller.authorize().status == 200
 
 
-def test_an_api_may_refuse_connections_and_come_back_on_the_same_port(caller: Caller) -> None:
+def test_an_api_may_refuse_connections_and_come_back_on_the_same_port(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, back, slept = threading.Event(), threading.Event(), []
+    sleep = asyncio.sleep
+
+    async def until_over(seconds: float) -> None:
+        slept.append(seconds)
+        while not over.is_set():
+            await sleep(0.01)
+        asyncio.get_running_loop().call_soon(back.set)  # it goes on before this is called
+
+    monkeypatch.setattr(asyncio, "sleep", until_over)
     caller.sandbox.outage("hub", seconds=0.3, mode="refuse")
     with pytest.raises(ConnectionRefusedError):
         caller.authorize()
     assert caller.status().status == 200
-    time.sleep(0.4)
+    over.set()
+    assert back.wait(30)
     assert caller.authorize().status == 200
+    assert slept == [0.3]
 
 
 def test_an_outage_without_an_end_is_ended_by_hand(caller: Caller) -> None:
@@ -251,7 +285,7 @@ def test_an_outage_without_an_end_is_ended_by_hand(caller: Caller) -> None:
     ],
 )
 def test_bytes_that_are_no_request_get_a_clear_answer(sandbox: Sandbox, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", sandbox.ports["hub"]), timeout=2) as peer:
+    with socket.create_connection(("127.0.0.1", sandbox.ports["hub"]), timeout=30) as peer:
         peer.sendall(sent)
         assert peer.recv(1000).split(b" ")[1] in (b"400", b"411", b"431")
 
@@ -259,7 +293,7 @@ def test_bytes_that_are_no_request_get_a_clear_answer(sandbox: Sandbox, sent: by
 def test_a_kept_connection_serves_one_request_after_the_other_even_when_sent_together(sandbox: Sandbox) -> None:
     one = b"GET /ocpi/versions HTTP/1.1\r\nHost: x\r\nAuthorization: Token sandbox-token-abc\r\n\r\n"
     last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
-    with socket.create_connection(("127.0.0.1", sandbox.ports["hub"]), timeout=2) as peer:
+    with socket.create_connection(("127.0.0.1", sandbox.ports["hub"]), timeout=30) as peer:
         peer.sendall(one + one + last)
         got = b""
         while part := peer.recv(65536):

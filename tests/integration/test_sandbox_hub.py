@@ -42,7 +42,7 @@ def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         thread.join()
 
 
-def eventually(condition: Any, timeout_s: float = 5.0) -> bool:
+def eventually(condition: Any, timeout_s: float = 30.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

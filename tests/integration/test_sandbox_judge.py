@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
-    return Caller(sandbox, timeout_s=1.0)
+    return Caller(sandbox)
 
 
 def arrival(at_s: float, limit: int = 3, **changes: Any) -> Arrival:

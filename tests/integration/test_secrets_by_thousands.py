@@ -239,11 +239,11 @@ class Place:
             self.ask(at, self.planted.cases[at])
         for at in chosen:
             case = self.planted.cases[at]
-            ended = self.bench.wait(case.job, patience_s=12)
+            ended = self.bench.wait(case.job, patience_s=60)
             if case.way == "result":
                 assert ended.state == "awaiting"
                 self.report(case, ended.record["door"])
-                self.bench.wait(case.job, "dead", "done", patience_s=12)
+                self.bench.wait(case.job, "dead", "done", patience_s=60)
 
     def ask(self, at: int, case: Case) -> None:
         if case.way.startswith("car"):

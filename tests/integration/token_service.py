@@ -14,7 +14,9 @@ from tests.integration.raw_peer import Peer, peer
 
 @dataclass
 class TokenService:
-    """`life_s` is what `expires_in` says; `answer` replaces the next answers, as status and body."""
+    """`life_s` is what `expires_in` says; `answer` replaces the next answers, as status and body; while `open` is not
+    set nobody is answered.
+    """
 
     life_s: float = 3600.0
     delay_s: float = 0.0
@@ -22,6 +24,7 @@ class TokenService:
     url: str = ""
     asked: list[bytes] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
+    open: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def act(self, running: Peer, conn: socket.socket) -> None:
@@ -32,6 +35,7 @@ class TokenService:
             self.asked.append(request)
             number = len(self.asked)
         time.sleep(self.delay_s)
+        self.open.wait(60)
         status, body = self.answer or (200, self._token(number))
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
@@ -46,6 +50,7 @@ class TokenService:
 @contextmanager
 def token_service(**options: Any) -> Iterator[TokenService]:
     service = TokenService(**options)
+    service.open.set()
     with peer(service.act) as running:
         service.url = running.url("/as/token.oauth2")
         yield service

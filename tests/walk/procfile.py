@@ -43,17 +43,17 @@ class Worker:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def await_ready(self) -> None:
-        until(lambda: READY in self.text(), 60.0, lambda: f"the worker is not ready:\n{self.text()}")
+        until(lambda: READY in self.text(), otherwise=lambda: f"the worker is not ready:\n{self.text()}")
 
     def stop(self) -> int:
         """SIGTERM, as a platform sends it; the exit code. What has not ended then is killed, all of it."""
         self._master.terminate()
         try:
-            return self._master.wait(40)
+            return self._master.wait(90)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._master.pid, signal.SIGKILL)
-            self._master.wait(10)
+            self._master.wait(90)
 
 
 @contextlib.contextmanager

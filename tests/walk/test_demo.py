@@ -3,6 +3,7 @@
 Its processes are known by a mark in their environment, which every child inherits, in whatever session it is.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -32,7 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = [sys.executable, "-m", "worker", "demo"]
 CLAIMS = 10
 RUN_S = 240.0
-ORPHANS_S = 20.0
+ORPHANS_S = 90.0
+ENDS_S = 90.0
 STAYING = "Staying up; Ctrl-C ends it."
 
 pytestmark = [
@@ -65,7 +67,8 @@ class Marked:
 
     def end(self) -> None:
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class OnTerminal:
@@ -107,8 +110,14 @@ class OnTerminal:
         os.write(self._terminal, b"\x03")
 
     def await_end(self) -> int:
-        until(lambda: not self.read() or self.process.poll() is not None, 60.0, lambda: self.said[-2000:])
-        return self.process.wait(30.0)
+        """Its exit code, once all that it said has been read."""
+        until(lambda: not self.read() or self.process.poll() is not None, ENDS_S, lambda: self.said[-2000:])
+        code = self.process.wait(ENDS_S)
+        said = -1
+        while said < len(self.said):
+            said = len(self.said)
+            self.read(0)
+        return code
 
 
 def until(happened: Callable[[], bool], timeout_s: float, otherwise: Callable[[], str]) -> None:
@@ -193,7 +202,7 @@ def check_commands(commands: list[str], when: str) -> None:
     assert len(commands) >= 5
     pasted = "set -e\n" + "\n".join(commands)
     done = subprocess.run(
-        ["sh", "-c", pasted], cwd=ROOT, env=surroundings(), capture_output=True, text=True, timeout=120
+        ["sh", "-c", pasted], cwd=ROOT, env=surroundings(), capture_output=True, text=True, timeout=RUN_S
     )
     assert done.returncode == 0, f"while {when}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
     assert "consent_needed" in done.stdout

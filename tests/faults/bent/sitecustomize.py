@@ -1,9 +1,9 @@
 """A test's hand inside a worker process: Python imports this module first where `PYTHONPATH` names its folder.
 
 What it does is written in the file that `BENT` names, as JSON, and may change while the process runs: `wall_s` is added
-to its wall clock, `boot_s` to its boot-time clock; `gil_s` is for how long no thread of it runs, once for each `gil_no`
-(its sockets and its master go on); `stall_s` passes between take and call in every `stall_each`-th call. Nothing else
-of the process is different: it is the Procfile's own line that runs.
+to its wall clock, `boot_s` to its boot-time clock; with `gil` no thread of it runs, once, from when there is a file
+BENT.held until the pipe BENT.end brings a byte (its sockets and its master go on); `stall_s` passes between take and
+call in every `stall_each`-th call. Nothing else of the process is different: it is the Procfile's own line that runs.
 """
 
 import ctypes
@@ -57,14 +57,15 @@ def _clock_gettime(clock: int) -> float:
 
 
 def _hold_the_gil() -> None:
-    """A call into C that does not let go, as a badly written extension does."""
-    held = 0.0
-    blocking = ctypes.PyDLL(None)
-    while True:
+    """Calls into C that do not let go, as a badly written extension makes them."""
+    blocking, path = ctypes.PyDLL(None), FILE.removesuffix(".json")
+    while not bent("gil"):
         time.sleep(0.02)
-        if bent("gil_no") > held:
-            held = bent("gil_no")
-            blocking.usleep(ctypes.c_uint(int(bent("gil_s") * 1e6)))
+    end = os.open(f"{path}.end", os.O_RDWR)
+    sys.setswitchinterval(60.0)  # nobody asks for it between the two calls
+    blocking.creat(f"{path}.held".encode(), 0o600)
+    blocking.read(end, ctypes.create_string_buffer(1), 1)
+    sys.setswitchinterval(0.005)
 
 
 def _stall_calls() -> None:
