@@ -19,7 +19,7 @@ from worker.accept.enqueue import Wanted
 from worker.accept.operation import operations
 from worker.fail.fate import Fate, answered
 from worker.limiter.limiter import Limiter, Permit
-from worker.store.connection import Line
+from worker.store.line import Line
 from worker.store.partition import Partition
 
 ACCOUNT, BUDGET, OPERATION = "hub:IN-ABC", "tokens", "hub.authorize_token"

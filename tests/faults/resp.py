@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 
-from worker.store.scripts import FOLDER, compose
+from worker.store.composing import FOLDER, compose
 
 FACTS = 5
 """Where a script call has the facts of its decision: after its name, its text, its key and the clock."""

@@ -9,7 +9,8 @@ import redis
 
 from tests.integration.desk import ROOMY, Desk, account
 from tests.integration.floor import Floor, Hands
-from worker.store.scripts import FOLDER, Scripts
+from worker.store.composing import FOLDER
+from worker.store.scripts import LineScripts, Scripts
 
 Heard = list[tuple[str, dict[str, Any]]]
 
@@ -72,7 +73,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         found.append((name, dict(facts)))
         return ask(self, name, facts, *blobs)
 
+    put = LineScripts.put
+
+    def listen_first(self: LineScripts, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Callable[[], Any]:
+        found.append((name, dict(facts)))
+        return put(self, name, facts, *blobs)
+
     monkeypatch.setattr(Scripts, "__call__", listen)
+    monkeypatch.setattr(LineScripts, "put", listen_first)
     return found
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import redis
 
 from tests.conservation import assert_conserved
+from worker.store.composing import FOLDER
 from worker.store.keys import Keys
-from worker.store.scripts import FOLDER, Scripts
+from worker.store.scripts import Scripts
 
 URGENT, NORMAL, BULK = 0, 1, 2
 CARD = (

@@ -22,8 +22,9 @@ from worker.broker.card import JobMessage
 from worker.broker.consumer import JobConsumer
 from worker.clock import SYSTEM, Clock
 from worker.fail.fate import Fate, answered
+from worker.store.composing import FOLDER
 from worker.store.connection import connect
-from worker.store.scripts import FOLDER
+from worker.store.scripts import LineScripts, Scripts
 
 STATUS, CAR = "stellantis.b2b.get_vehicle_status", "stellantis:fleet-1"
 WHERE = {"fid": "FLEET-1", "vid": "VEHICLE-1"}
@@ -112,20 +113,29 @@ class Floor:
 
     def refuse(self, monkeypatch: Any, decision: str, error: Exception, times: int = 1, *, ran: bool = False) -> None:
         """The next `times` calls of a decision raise, without having run or (`ran`) after they have."""
-        scripts = self.broker.scripts
-        real: Callable[..., Any] = scripts.__call__
         left = {"times": times}
 
-        def call(self_: Any, name: str, facts: Any, *blobs: Any) -> Any:
-            if name == decision and left["times"] > 0:
-                left["times"] -= 1
-                if ran:
-                    original(self_, name, facts, *blobs)
-                raise error
-            return original(self_, name, facts, *blobs)
+        def is_refused(name: str) -> bool:
+            left["times"] -= name == decision
+            return name == decision and left["times"] >= 0
 
-        original = type(real.__self__).__call__  # type: ignore[attr-defined]
-        monkeypatch.setattr(type(scripts), "__call__", call)
+        def call(self_: Scripts, name: str, facts: Any, *blobs: Any) -> Any:
+            refused = is_refused(name)
+            answer = asked(self_, name, facts, *blobs) if ran or not refused else None
+            if refused:
+                raise error
+            return answer
+
+        def put(self_: LineScripts, name: str, facts: Any, *blobs: Any) -> Callable[[], Any]:
+            if not is_refused(name):
+                return asked_first(self_, name, facts, *blobs)
+            if ran:
+                asked_first(self_, name, facts, *blobs)()
+            raise error
+
+        asked, asked_first = Scripts.__call__, LineScripts.put
+        monkeypatch.setattr(Scripts, "__call__", call)
+        monkeypatch.setattr(LineScripts, "put", put)
 
     def assert_whole(self) -> None:
         __tracebackhide__ = True

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from worker.store.scripts import FOLDER, compose
+from worker.store.composing import FOLDER, compose
 
 ROOT = Path(__file__).parents[2]
 PLAIN = (int, float, str, bool, tuple, frozenset)

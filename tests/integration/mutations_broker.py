@@ -484,7 +484,7 @@ _STORE = [
         store.test_running_work_goes_on_in_a_full_store, dies_of=(redis.exceptions.OutOfMemoryError,),
     ),
     *without(
-        "forgotten scripts", "worker/store/scripts.py", "return self._client.eval(known[1], *words)", "raise",
+        "forgotten scripts", "worker/store/scripts.py", "return self._client.eval(text, *words)", "raise",
         store.test_a_server_that_forgot_the_scripts_is_sent_them_again, dies_of=(redis.exceptions.NoScriptError,),
     ),
     *without(

@@ -46,7 +46,7 @@ MEMORY_RULES = [
         memory.test_an_outage_does_not_make_a_process_forget,
     ),
     *without(
-        "asked once per connection", "worker/store/connection.py",
+        "asked once per connection", "worker/store/line.py",
         "= connection, os.getpid(), None", "= connection, os.getpid(), self._server",
         memory.test_a_connection_made_anew_is_never_taken_for_the_one_before,
     ),

@@ -7,11 +7,12 @@ from tests.integration import test_rules_turn_alike as alike
 from tests.integration.mutations import without
 
 TURN, TAKING, THREADS = "worker/broker/turn.py", "worker/broker/taking.py", "worker/broker/threads.py"
-LINE, JOB = "worker/store/connection.py", "parts/job.lua"
+LINE, JOB = "worker/store/line.py", "parts/job.lua"
 
 _SAYING = [
     *without(
-        "each is answered for itself", TURN, "zip(ends, answers, strict=True)", "zip(ends, answers[::-1], strict=True)",
+        "each is answered for itself", TURN, "zip(call.ends, answers, strict=True)",
+        "zip(call.ends, answers[::-1], strict=True)",
         turns.test_each_end_of_a_turn_is_answered_for_itself,
     ),
     *without(
@@ -38,6 +39,26 @@ _SAYING = [
     *without(
         "each is counted in a stampede", JOB, "  for what, by in pairs(all.counts) do count(what, by) end\n", "",
         turns.test_a_stampede_of_threads_ends_each_job_once_and_loses_none,
+    ),
+]  # fmt: skip
+
+_AHEAD = [
+    *without(
+        "the store decides meanwhile", TURN, "            if len(self._entries) >= AHEAD:\n", "            if False:\n",
+        turns.test_while_the_answers_of_a_call_are_given_the_store_decides_the_next,
+    ),
+    *without(
+        "others may join", TURN, "AHEAD = 2\n", "AHEAD = 1\n",
+        turns.test_one_alone_in_line_is_not_put_before_others_may_have_joined_it,
+    ),
+    *without(
+        "told as it was", TURN, "call.read = _raising(error)", "call.read = _raising(KeyError())",
+        turns.test_what_keeps_the_next_call_from_being_made_is_nothing_to_those_of_the_last,
+    ),
+    *without(
+        "forgotten meanwhile", "worker/store/scripts.py", "                return self._line.eval(text, *words)\n",
+        "                raise\n",
+        turns.test_a_server_that_forgot_the_scripts_meanwhile_is_sent_them_in_the_call_that_runs_them,
     ),
 ]  # fmt: skip
 
@@ -103,7 +124,7 @@ _LOOKS = [
         turns.test_the_last_ends_of_a_process_that_drains_bring_nothing,
     ),
     *without(
-        "a look after a failure", TURN, "            if asks or looks:\n", "            if False:\n",
+        "a look after a failure", TURN, "            if call.asks or looks:\n", "            if False:\n",
         turns.test_a_turn_that_failed_is_followed_by_a_look,
     ),
     *without(
@@ -172,4 +193,4 @@ _LINE = [
     ),
 ]  # fmt: skip
 
-TURN_RULES = [*_SAYING, *_THREADS, *_LOOKS, *_TOGETHER, *_LINE]
+TURN_RULES = [*_SAYING, *_AHEAD, *_THREADS, *_LOOKS, *_TOGETHER, *_LINE]

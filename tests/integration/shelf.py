@@ -9,7 +9,8 @@ from typing import Any
 import redis
 
 from tests.integration.desk import Desk, Slip, account, micros
-from worker.store.scripts import Scripts, compose
+from worker.store.composing import compose
+from worker.store.scripts import Scripts
 
 OPERATIONS = ("car.a", "car.b", "car.c")
 AT_ONCE = 500

@@ -62,6 +62,15 @@ def test_many_streams_cost_the_store_what_one_costs(seat: Seat, monkeypatch: pyt
     assert len(asked) == rest, "nobody looks, so nobody asks"
 
 
+def test_who_looks_after_nobody_did_is_told_how_it_is_now(seat: Seat) -> None:
+    with streaming(seat) as stream:
+        assert json.loads(stream.until("marks"))["counts"]["/dead-letters"] == 0
+    until(lambda: not seat.console.live.polling)
+    seat.not_found()
+    with streaming(seat) as stream:
+        assert json.loads(stream.until("marks"))["counts"]["/dead-letters"] == 1
+
+
 def test_looks_at_one_page_are_made_once_and_name_nobody(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sharing.FRESH_S < 1, "a look is given away for less than a second"
     monkeypatch.setattr(sharing, "FRESH_S", 60.0)

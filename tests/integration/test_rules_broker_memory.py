@@ -14,8 +14,9 @@ from worker.accept.operation import operations
 from worker.broker.card import JobMessage
 from worker.broker.recalling import KEEPS_S
 from worker.fail.fate import Fate
-from worker.store.connection import Line, connect
+from worker.store.connection import connect
 from worker.store.embedded import EmbeddedServer
+from worker.store.line import Line
 
 MakeFloor = Callable[..., Floor]
 REMOTE = "stellantis.b2b.send_remote"

@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from tests.integration.desk import CAR, LEASE_S, READ, URGENT, Desk, Slip, micros
+from worker.store.composing import FOLDER, compose
 from worker.store.embedded import EmbeddedServer
 from worker.store.keys import NAMES, Keys
-from worker.store.scripts import FOLDER, Scripts, compose
+from worker.store.scripts import Scripts
 
 DECISIONS = sorted(path.stem for path in FOLDER.glob("*.lua"))
 MAY_BE_REFUSED = {"bulk_step", "enqueue", "note", "redrive"}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -20,8 +21,9 @@ from tests.integration.desk import ANSWERED, BULK, CAR, NORMAL, READ, REFUND, UR
 from tests.integration.floor import DONE, Floor, Hands
 from worker.broker.card import JobMessage
 from worker.broker.turn import TOGETHER
-from worker.store.connection import Line, connect
+from worker.store.connection import connect
 from worker.store.embedded import EmbeddedServer
+from worker.store.line import Line
 
 MakeFloor = Callable[..., Floor]
 NOBODY: Mapping[str, Any] = {"id": "0-nobody", "lease": "l", "group": "a|b", "settle": dict(REFUND)}
@@ -37,15 +39,15 @@ def until(holds: Callable[[], bool]) -> None:
 def at_once(floor: Floor, *says: Callable[[], Any], meanwhile: Callable[[], None] = lambda: None) -> list[Any]:
     """What each was told, an error as well. All of them wait in line, in this order, while somebody else speaks."""
     turn, busy, go_on = floor.broker.turn, threading.Event(), threading.Event()
-    real = turn._scripts
+    real = turn._scripts.put
 
-    def keeps_the_line(name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
-        turn._scripts = real
+    def keeps_the_line(name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Callable[[], Any]:
+        turn._scripts.put = real  # type: ignore[method-assign]
         busy.set()
         assert go_on.wait(30)
         return real(name, facts, *blobs)
 
-    turn._scripts = keeps_the_line  # type: ignore[assignment]
+    turn._scripts.put = keeps_the_line  # type: ignore[method-assign]
     with ThreadPoolExecutor(len(says) + 1) as pool:
         first = pool.submit(turn.end, "finish", NOBODY, "", "")
         assert busy.wait(30)
@@ -120,6 +122,66 @@ def test_an_outage_is_told_to_all_and_asked_for_once(floor: Floor, monkeypatch: 
     assert isinstance(first, redis.ConnectionError)
     assert first is other
     assert [floor.read(message.card.job_id)["state"] for message in messages] == ["running"] * 2
+
+
+def threads_that_put(floor: Floor) -> list[tuple[str, int]]:
+    """What is put from now on, and by which thread."""
+    found, put = [], floor.broker.turn._scripts.put
+
+    def note(name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Callable[[], Any]:
+        found.append((name, threading.get_ident()))
+        return put(name, facts, *blobs)
+
+    floor.broker.turn._scripts.put = note  # type: ignore[method-assign]
+    return found
+
+
+def test_while_the_answers_of_a_call_are_given_the_store_decides_the_next(small: MakeFloor) -> None:
+    floor = small(4)
+    messages = [floor.next() for _ in floor.put(4)]
+    put = threads_that_put(floor)
+    at_once(floor, *(finish(floor, message) for message in messages))
+    assert [name for name, _ in put] == ["finish", "turn"]
+    assert len({thread for _, thread in put}) == 1, "who leads puts the next before anybody hears of this one"
+    floor.assert_whole()
+
+
+def test_one_alone_in_line_is_not_put_before_others_may_have_joined_it(small: MakeFloor) -> None:
+    floor = small(2)
+    floor.put(1)
+    message = floor.next()
+    put = threads_that_put(floor)
+    at_once(floor, finish(floor, message))
+    assert len({thread for _, thread in put}) == 2
+    floor.assert_whole()
+
+
+def test_what_keeps_the_next_call_from_being_made_is_nothing_to_those_of_the_last(
+    small: MakeFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor = small(3)
+    messages = [floor.next() for _ in floor.put(3)]
+    away = redis.ConnectionError("away")
+
+    def fail() -> None:
+        raise away
+
+    go_away = partial(monkeypatch.setattr, floor.broker.turn._line, "open", fail)
+    answers = at_once(floor, *(finish(floor, message) for message in messages), meanwhile=go_away)
+    assert answers == [away] * 3, "and the first was answered, as `at_once` has seen"
+    monkeypatch.undo()
+    for message in messages:
+        floor.broker.ending.end(message.card, DONE)
+    floor.assert_whole()
+
+
+def test_a_server_that_forgot_the_scripts_meanwhile_is_sent_them_in_the_call_that_runs_them(floor: Floor) -> None:
+    floor.put(1)
+    message = floor.next()
+    floor.client.script_flush()
+    floor.end(message)
+    assert floor.read(message.card.job_id)["state"] == "done"
+    floor.assert_whole()
 
 
 # -- for which threads jobs come --------------------------------------------------------------------------------------

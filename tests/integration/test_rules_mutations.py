@@ -17,7 +17,7 @@ from tests.integration.mutations_advice import ADVICE_RULES
 from tests.integration.mutations_broker import BROKER_RULES
 from tests.integration.mutations_bulk import BULK_RULES
 from tests.integration.mutations_saying import SAYING_RULES
-from worker.store.scripts import FOLDER, compose
+from worker.store.composing import FOLDER, compose
 
 try:
     from tests.integration.mutations_limiter import LIMITER_RULES

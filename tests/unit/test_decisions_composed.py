@@ -1,11 +1,12 @@
 """How the text of a decision is put together from its parts."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from worker.store.composing import FOLDER, compose
 from worker.store.keys import spell_keys
-from worker.store.scripts import FOLDER, compose
 
 PARTS = """-- What it is.
 local FULL = 3
@@ -69,3 +70,32 @@ def test_a_key_in_a_key_is_spelt_too() -> None:
     assert spelt == (
         "redis.call('GET', (P .. 'msg:' .. (redis.call('HGET', (P .. 'job:' .. (id)), 'next')))) x = (P .. 'leases')"
     )
+
+
+def many(functions: int, names: str = "") -> str:
+    """A part of so many functions, each of which calls the one before it and those of `names`."""
+    made = ["local function f0(x) return x end\n"]
+    made += [f"local function f{n}(x) return f{n - 1}(x){names} end\n" for n in range(1, functions)]
+    return "-- Many.\n" + "\n".join(made)
+
+
+def test_a_long_decision_is_defined_in_layers_so_that_what_a_function_uses_is_at_hand(tmp_path: Path) -> None:
+    text = compose("sum", write(tmp_path, "return f49(A.n)", many(50)))
+    assert text.count("return (function()\n") == text.count("end)()") == 2
+    assert text.index("local function f19") < text.index("return (function()") < text.index("local function f20")
+
+
+def test_a_short_one_is_not(tmp_path: Path) -> None:
+    assert "return (function()" not in compose("sum", write(tmp_path, "return f9(A.n)", many(10)))
+
+
+def test_no_layer_uses_more_of_those_around_it_than_lua_allows(tmp_path: Path) -> None:
+    everybody = "\n".join(f"local n{number} = {number}" for number in range(62))
+    body = "return f49(A.n) + " + " + ".join(f"n{number}" for number in range(62))
+    text = compose("sum", write(tmp_path, body, f"-- Many.\n{everybody}\n{many(50)[9:]}"))
+    assert "return (function()" in text, "as long as it is possible"
+    outside = text.split("return (function()\n")
+    for number in range(1, len(outside)):
+        around, inside = "".join(outside[:number]), "".join(outside[number:])
+        known = set(re.findall(r"^local (?:function )?(\w+)", around, re.M))
+        assert len(known & set(re.findall(r"\w+", inside))) <= 60

@@ -2,6 +2,7 @@
 
 Threads that end jobs at the same time share one call, and when nothing but the lack of a free thread kept this process
 from asking for more, that call asks for it as well: under load one call serves several jobs from end to beginning.
+While threads hear what a call brought them, the store decides the next one for those who have come meanwhile.
 Promise: each end is carried out and answered on its own, whoever asks for all; nobody waits for others to come, and
 nobody asks while another does. Scope: who speaks when; what an answer means is `acknowledging.py`'s and `taking.py`'s.
 """
@@ -11,11 +12,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from worker.broker.taking import Question, Taker
-from worker.store.connection import Line, is_outage
+from worker.store.connection import is_outage
+from worker.store.line import Line
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -25,12 +27,16 @@ STILL_IN_HAND = (b"missing", b"forgotten")
 """Ends that will be said again: the store has to be reminded of the job first."""
 TOGETHER = 32
 """Ends in one call: one thread must not work for the others without end, nor the store stand still for them."""
+AHEAD = 2
+"""So many in line are said before others hear their answers; one alone may be joined by others meanwhile."""
+Answers = tuple[list[Any], Any]
+"""One per end of a call, and the one to its question for jobs."""
 
 
 class Entry:
     """What one thread has to say: the end of a job (its decision and what goes with it), or that it looks for jobs."""
 
-    __slots__ = ("_gate", "answer", "blobs", "decision", "facts", "leads")
+    __slots__ = ("_gate", "answer", "blobs", "call", "decision", "facts", "leads")
 
     def __init__(self, decision: str, facts: Mapping[str, Any], blobs: tuple[str | bytes, ...]) -> None:
         self.decision = decision
@@ -39,6 +45,8 @@ class Entry:
         self.answer: Any = None
         """What the store answered, or the error."""
         self.leads = False
+        self.call: Call | None = None
+        """Where it leads: a call that was put for it already."""
         self._gate = threading.Lock()
         self._gate.acquire()
 
@@ -57,6 +65,21 @@ class Entry:
         self._gate.release()
 
 
+class Call:
+    """One call to the store: whose it is, whether it asks for jobs, and what reads its answers."""
+
+    __slots__ = ("asks", "ends", "entries", "looks", "question", "read")
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+        self.ends = [entry for entry in entries if entry.decision != "take"]
+        self.looks = [entry for entry in entries if entry.decision == "take"]
+        self.asks = bool(self.looks)
+        self.question: Question | None = None
+        self.read: Callable[[], Answers]
+        """Waits for the answers; raises what kept the call from being made."""
+
+
 class Turn:
     """Callable from all threads of a process; one of them at a time speaks for whoever is in line."""
 
@@ -64,7 +87,7 @@ class Turn:
         self._threads = broker.threads
         self._taker = taker
         self._line = Line(broker.client)
-        self._scripts = broker.scripts.over(self._line)
+        self._scripts = broker.scripts.on_line(self._line)
         self._mutex = threading.Lock()
         self._entries: deque[Entry] = deque()
         self._led = False
@@ -94,44 +117,64 @@ class Turn:
         return entry.answer
 
     def _lead(self, first: Entry) -> None:
-        """Speaks for whoever is in line, then hands the lead to the next in line, if there is one."""
-        with self._mutex:
-            entries = [self._entries.popleft() for _ in range(min(TOGETHER, len(self._entries)))]
+        """Speaks for whoever is in line, and hands the lead to the next in line, if there is one."""
+        call, first.call = first.call or self._put(self._in_line()), None
         try:
-            self._speak([e for e in entries if e.decision != "take"], [e for e in entries if e.decision == "take"])
+            self._hear(call)
         except BaseException as error:
-            unheard = [entry for entry in entries if entry.answer is None]
+            unheard = [entry for entry in call.entries if entry.answer is None]
             for entry in unheard:
                 entry.answer = error
             if not unheard:
                 logger.exception("jobs were asked for, and what came could not be dealt")
+        woken = [entry for entry in call.entries if entry is not first]
+        heir = self._heir()
+        if heir is not None:
+            woken.insert(0 if heir.call else len(woken), heir)
+        for entry in woken:
+            entry.wake()
+
+    def _heir(self) -> Entry | None:
+        """Who leads from now on; where several are in line, with a call that the store begins to decide at once."""
         with self._mutex:
             heir = self._entries[0] if self._entries else None
             self._led = heir is not None
-        for entry in entries:
-            if entry is not first:
-                entry.wake()
         if heir is not None:
             heir.leads = True
-            heir.wake()
+            if len(self._entries) >= AHEAD:
+                heir.call = self._put(self._in_line())
+        return heir
 
-    def _speak(self, ends: list[Entry], looks: list[Entry]) -> None:
-        """One call. The threads of its ends are free at the same moment, before any of them goes on."""
-        in_hand = self._threads.in_hand(end.lease for end in ends)
-        asks = self._threads.may_take if looks else self._threads.lacking(len(in_hand))
-        question: Question | None = None
+    def _in_line(self) -> list[Entry]:
+        with self._mutex:
+            return [self._entries.popleft() for _ in range(min(TOGETHER, len(self._entries)))]
+
+    def _put(self, entries: list[Entry]) -> Call:
+        """A call that the store may be deciding already."""
+        call = Call(entries)
         try:
+            in_hand = self._threads.in_hand(end.lease for end in call.ends)
+            call.asks = self._threads.may_take if call.looks else self._threads.lacking(len(in_hand))
             self._line.open()
-            if asks:
-                question = self._taker.question(self._line.server())
-            answers, reply = self._ask(ends, in_hand, question)
+            if call.asks:
+                call.question = self._taker.question(self._line.server())
+            call.read = self._asked(call.ends, in_hand, call.question)
         except BaseException as error:
-            if asks or looks:
+            call.read = _raising(error)
+        return call
+
+    def _hear(self, call: Call) -> None:
+        """Its answers. The threads of its ends are free at the same moment, before any of them goes on."""
+        question, looks = call.question, call.looks
+        try:
+            answers, reply = call.read()
+        except BaseException as error:
+            if call.asks or looks:
                 self._taker.failed(error)
             raise
-        for end, answer in zip(ends, answers, strict=True):
+        for end, answer in zip(call.ends, answers, strict=True):
             end.answer = answer
-        over = [end.lease for end in ends if isinstance(end.answer, bytes) and end.answer not in STILL_IN_HAND]
+        over = [end.lease for end in call.ends if isinstance(end.answer, bytes) and end.answer not in STILL_IN_HAND]
         if question is not None:
             question.reply = reply
             self._taker.told(question, over, by_look=bool(looks))
@@ -140,18 +183,27 @@ class Turn:
         for look in looks:
             look.answer = reply if isinstance(reply, Exception) else question
 
-    def _ask(self, ends: list[Entry], in_hand: set[str], question: Question | None) -> tuple[list[Any], Any]:
-        """One answer per end, and the one to the question."""
+    def _asked(self, ends: list[Entry], in_hand: set[str], question: Question | None) -> Callable[[], Answers]:
+        """Puts what there is to say; what is returned reads the answers."""
         if not ends:
-            return [], None if question is None else self._scripts("take", question.facts)
+            taken = (lambda: None) if question is None else self._scripts.put("take", question.facts)
+            return lambda: ([], taken())
         if question is None and len(ends) == 1:
             [end] = ends
-            return [self._scripts(end.decision, end.facts, *end.blobs)], None
+            answer = self._scripts.put(end.decision, end.facts, *end.blobs)
+            return lambda: ([answer()], None)
         facts: dict[str, Any] = {"ends": [end.said_with_others(in_hand) for end in ends]}
         if question is not None:
             facts["take"] = question.facts
         try:
-            answers, taken = self._scripts("turn", facts, *(blob for end in ends for blob in end.blobs))
+            both = self._scripts.put("turn", facts, *(blob for end in ends for blob in end.blobs))
+        except Exception as error:
+            both = _raising(error)
+        return lambda: self._answers(both, ends)
+
+    def _answers(self, both: Callable[[], Any], ends: list[Entry]) -> Answers:
+        try:
+            answers, taken = both()
         except Exception as error:
             if is_outage(error):
                 raise
@@ -171,3 +223,10 @@ class Turn:
                 away = error if is_outage(error) else None
                 answers.append(error)
         return answers
+
+
+def _raising(error: BaseException) -> Callable[[], Any]:
+    def read() -> Any:
+        raise error
+
+    return read

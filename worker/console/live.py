@@ -76,7 +76,7 @@ class Live:
             self._open += Counter()  # drops whoever has none any more
 
     async def _told(self, request: Request) -> AsyncIterator[str]:
-        until, told = time.monotonic() + LONGEST_S, 0
+        until, told = time.monotonic() + LONGEST_S, 0 if self._seen else self._number
 
         def news() -> bool:
             return self._leaving() or self._number != told or not self._welcome(request)
@@ -112,7 +112,7 @@ class Live:
                     self._turn.notify_all()
                 await asyncio.sleep(EVERY_S)
         finally:
-            self._task = None
+            self._task, self._seen = None, None  # what comes next is seen by whoever looks next
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 async with self._turn:
                     self._turn.notify_all()

@@ -16,7 +16,7 @@ from typing import Any
 
 from worker.clock import SYSTEM, Clock
 from worker.limiter.window import BudgetState, read_budget
-from worker.store.connection import Line
+from worker.store.line import Line
 from worker.store.partition import Partition
 from worker.store.server_clock import ServerClock, machine
 

@@ -1,15 +1,13 @@
 """Plumbing of the store: connections, what the server is, and which errors mean "away for now".
 
 Promises: redis-py never repeats a command by itself (a script that ran and lost its reply would run twice), and a
-server that cannot keep Paceline's promises is named in one sentence. `Line` is a connection of one's own that knows
-which run of the server it speaks to. Scope ends at the connection; what is said over it is `scripts.py`'s.
+server that cannot keep Paceline's promises is named in one sentence. Scope ends at the connection; one of one's own is
+`line.py`'s, and what is said over it `scripts.py`'s.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,8 +31,6 @@ from worker.errors import StoreUnavailable
 
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 3.0
-IDLE_S = 1.0
-"""A connection that was used within this time is taken to be open."""
 OLDEST = (7, 0)
 RIGHTS = "~paceline:* +@read +@write +@scripting +@connection +@blocking +info +time +config|get"
 
@@ -210,84 +206,3 @@ def _reason(error: RedisError) -> str:
 def shown(url: str) -> str:
     """The address without user and password."""
     return re.sub(r"//[^@/]*@", "//", url).split("?")[0]
-
-
-class Line:
-    """One connection of one's own, for one thread at a time. `server()` is what it is connected to: asked once per
-    connection, so that a restarted server is never mistaken for the one before: nothing but `open` connects.
-
-    A script call over it costs half of what it costs through the pool, whose checkout, retries and hooks are for
-    commands of many kinds. After an error that leaves unclear what the next reply would be, it is closed; a process
-    that forks leaves it to its parent.
-    """
-
-    def __init__(self, client: redis.Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._pool = client.connection_pool
-        self._monotonic = monotonic
-        self._connection: Any = None
-        self._process = 0
-        self._used_s = 0.0
-        self._server: Server | None = None
-
-    def open(self) -> None:
-        """Connects where there is no connection, or the other side has closed it meanwhile."""
-        if self._connection is not None and self._process == os.getpid():
-            if self._monotonic() - self._used_s < IDLE_S or not self._has_ended():
-                return
-            self.close()
-        connection = self._pool.connection_class(**self._pool.connection_kwargs)
-        connection.connect()
-        self._connection, self._process, self._server = connection, os.getpid(), None
-
-    def server(self) -> Server:
-        """The run behind this connection, which must be open. Raises redis-py's errors."""
-        if self._server is None:
-            self._server = describe_server(self)
-        return self._server
-
-    def evalsha(self, digest: str, *words: Any) -> Any:
-        """Raises redis-py's errors; what is inside a reply may be one as well."""
-        return self._ask("EVALSHA", digest, *words)
-
-    def eval(self, text: str, *words: Any) -> Any:
-        return self._ask("EVAL", text, *words)
-
-    def info(self, section: str) -> dict[str, Any]:
-        told: bytes = self._ask("INFO", section)
-        pairs = (line.split(":", 1) for line in told.decode("utf-8", "replace").splitlines() if ":" in line)
-        return {pair[0]: pair[1] for pair in pairs}
-
-    def config_get(self, name: str) -> dict[str, str]:
-        told = self._ask("CONFIG", "GET", name)
-        words = [word for pair in told.items() for word in pair] if isinstance(told, dict) else told
-        return {key.decode(): value.decode() for key, value in zip(words[::2], words[1::2], strict=True)}
-
-    def close(self) -> None:
-        if self._connection is not None and self._process == os.getpid():
-            self._connection.disconnect()
-        self._connection = None
-
-    def _has_ended(self) -> bool:
-        """Whether there is something to be read although nothing was asked: the end, or what belongs to nobody."""
-        try:
-            return bool(self._connection.can_read(timeout=0))
-        except (RedisError, OSError):
-            return True
-
-    def _ask(self, *words: Any) -> Any:
-        connection = self._connection
-        if connection is None:
-            raise RedisConnectionError("the connection is closed")
-        try:
-            connection.send_command(*words)
-            reply = connection.read_response()
-        except ReadOnlyError:
-            self.close()  # no primary any more: the address may name another one by now
-            raise
-        except ResponseError:
-            raise  # read to its end: the next reply is the next command's
-        except BaseException:
-            self.close()
-            raise
-        self._used_s = self._monotonic()
-        return reply

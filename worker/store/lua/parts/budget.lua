@@ -17,6 +17,9 @@ local function account_of(group)
   return account
 end
 
+-- the last word of a name: of a lane its operation, of a budget what it is called, of a window likewise
+local function last_of(name) return string.match(name, '|([^|]*)$') end
+
 local function windows_of(group)
   local names = conf_read('g:' .. group, 'a:' .. account_of(group))
   if not names then return nil end

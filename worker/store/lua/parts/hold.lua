@@ -32,7 +32,7 @@ local function hold_wake(scope, now)
   local account, kind, rest = scope_account(scope)
   open_gates(account, now)
   if kind == 'lane' then
-    local budget = redis.call('HGET', k_conf(), 'o:' .. string.match(rest, '[^|]*$'))
+    local budget = redis.call('HGET', k_conf(), 'o:' .. last_of(rest))
     if budget then
       for p = 0, 2 do touch_lane(rest, account .. '|' .. budget, p, now) end
     end

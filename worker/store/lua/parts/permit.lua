@@ -29,7 +29,7 @@ local function permit_settle(info, lease, settle, told, now)
         redis.call('ZADD', k_late(name), I(now + settle.more), lease)
         w.late = w.late + 1
       end
-      local short = string.match(name, '|([^|]*)$')
+      local short = last_of(name)
       if told and told[short] then
         freer = learn(w, told[short], info.at, info.occ[i], info.taken[i], now) or freer
       elseif settle.mode == 'answered' then
@@ -115,7 +115,7 @@ local function budget_close(group, info, close, now)
   local chosen = {}
   for _, short in ipairs(close.windows or {}) do chosen[short] = true end
   for _, name in ipairs(windows_of(group) or {}) do
-    if next(chosen) == nil or chosen[string.match(name, '[^|]*$')] then
+    if next(chosen) == nil or chosen[last_of(name)] then
       local w = window_load(name, now)
       if w then
         w.shut, w.sign = math.max(w.shut, now + wait), now

@@ -23,7 +23,7 @@ local function serve_hold(group, p, now)
 end
 
 local function lane_cap(lane)
-  local own = conf_read('cap:' .. string.match(lane, '|([^|]*)$')) or conf_read('lane_cap')
+  local own = conf_read('cap:' .. last_of(lane)) or conf_read('lane_cap')
   if own then return tonumber(own) end
   return math.max(1, math.floor(FLEET / 2))
 end
