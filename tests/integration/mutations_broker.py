@@ -561,6 +561,10 @@ _STORE = [
         store.test_a_damaged_record_at_the_head_of_a_line_stops_nobody, dies_of=(redis.ResponseError,),
     ),
     *without(
+        "no place", "parts/serve.lua", "tonumber(J.place or 0)", "tonumber(J.place)",
+        store.test_a_bulk_job_that_has_lost_its_place_stops_nobody, dies_of=(redis.ResponseError,),
+    ),
+    *without(
         "damaged in hand", "parts/job.lua", "if not (J.state and J.op and J.acct and J.budget) then return nil end", "",
         store.test_a_record_that_is_damaged_in_hand_is_missed_at_its_end, dies_of=(redis.ResponseError,),
     ),

@@ -129,7 +129,8 @@ BULK_RULES: list[Mutation] = [
         bulk.test_live_work_of_the_lane_goes_first_even_if_it_came_later, prio=2,
     ),
     *rule(
-        "behind it in every lane", SERVE, "tonumber(J.place) >= BEHIND and group_lives(group, p, lane, now)", "false",
+        "behind it in every lane", SERVE, "tonumber(J.place or 0) >= BEHIND and group_lives(group, p, lane, now)",
+        "false",
         bulk.test_live_bulk_work_of_another_lane_of_the_budget_goes_first,
     ),
     *rule(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.desk import CAR, LEASE_S, READ, URGENT, Desk, Slip, micros
+from tests.integration.desk import BULK, CAR, LEASE_S, READ, URGENT, Desk, Slip, micros
 from worker.store.composing import FOLDER, compose
 from worker.store.embedded import EmbeddedServer
 from worker.store.keys import NAMES, Keys
@@ -293,6 +293,12 @@ def test_a_damaged_record_at_the_head_of_a_line_stops_nobody(desk: Desk) -> None
     bad, good = desk.put(2, prio=URGENT)
     desk.client.hdel(desk.keys("job", bad), "acct", "dl")
     assert desk.take(8).ids == [good]
+
+
+def test_a_bulk_job_that_has_lost_its_place_stops_nobody(desk: Desk) -> None:
+    jobs = desk.put(2, prio=BULK)
+    desk.client.hdel(desk.keys("job", jobs[0]), "place")
+    assert desk.take(8).ids == jobs
 
 
 def test_a_record_that_is_damaged_in_hand_is_missed_at_its_end(desk: Desk) -> None:

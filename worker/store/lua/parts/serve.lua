@@ -76,7 +76,7 @@ local function serve_lane(lane, group, p, want, windows, ctx, now, out)
       redis.call('ZREM', k_queue(lane, p), id)
     elseif tonumber(J.dl) > 0 and tonumber(J.dl) <= now then
       job_overdue(job_read(id), now)
-    elseif p == 2 and tonumber(J.place) >= BEHIND and group_lives(group, p, lane, now) then
+    elseif p == 2 and tonumber(J.place or 0) >= BEHIND and group_lives(group, p, lane, now) then
       break                          -- sent again together with others: below live work in every lane
     else
       J.prio, J.group = p, group     -- a catalogue may have moved the operation to another budget
