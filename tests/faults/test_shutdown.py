@@ -30,6 +30,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls_takes_no_more_and_the_
         waiting = stage.enqueue(STATUS, 40)
         began = time.monotonic()
         leaving.terminate()
+        leaving.await_text("Stopping worker process")
         fleet.start(1)
         others = until(lambda: stage.states(waiting) == {"done": 40})
         assert stage.states(starts + long) == {"running": 6}, "the next worker must not wait for the last one"

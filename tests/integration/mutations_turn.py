@@ -1,5 +1,6 @@
 """The rules of a process's turns with the store, and which test fails when one is taken out of the source."""
 
+from dramatiq.errors import ConnectionClosed
 from redis.exceptions import RedisError
 
 from tests.integration import test_rules_broker_turn as turns
@@ -50,6 +51,13 @@ _AHEAD = [
     *without(
         "others may join", TURN, "AHEAD = 2\n", "AHEAD = 1\n",
         turns.test_one_alone_in_line_is_not_put_before_others_may_have_joined_it,
+    ),
+    *without(
+        "what broke off is said again", "worker/broker/acknowledging.py",
+        "                if not is_outage(error) or clock.monotonic() > until:\n                    raise\n",
+        "                raise\n",
+        turns.test_a_line_that_breaks_again_and_again_under_a_stampede_stops_nobody_and_loses_nothing,
+        dies_of=(AssertionError, ConnectionClosed),
     ),
     *without(
         "told as it was", TURN, "call.read = _raising(error)", "call.read = _raising(KeyError())",

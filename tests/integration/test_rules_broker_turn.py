@@ -15,7 +15,8 @@ import redis
 from dramatiq.errors import ConnectionClosed
 from redis._parsers import _HiredisParser, _RESP2Parser, _RESP3Parser
 
-from tests.faults.proxy import Proxy
+from tests.conservation import assert_conserved
+from tests.faults.proxy import Proxy, Rule
 from tests.integration.conftest import Heard
 from tests.integration.desk import ANSWERED, BULK, CAR, NORMAL, READ, REFUND, URGENT, Desk, Slip, micros, slip_of
 from tests.integration.floor import DONE, Floor, Hands
@@ -500,17 +501,12 @@ def test_a_primary_that_has_become_a_replica_is_left(tmp_path: Path) -> None:
 # -- all of it --------------------------------------------------------------------------------------------------------
 
 
-def test_a_stampede_of_threads_ends_each_job_once_and_loses_none(
-    make_floor: MakeFloor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Threads end jobs while a consumer fetches, replies are lost, and the bell wakes at every moment."""
-    threads, count = 24, 600
-    floor = make_floor(threads=threads, BROKER__LANE_CAP="1000")
-    jobs, work = floor.put(count), SimpleQueue[Any]()
-    ended: list[str] = []
-    floor.refuse(monkeypatch, "turn", redis.TimeoutError("no reply"), times=5, ran=True)
-    floor.refuse(monkeypatch, "take", redis.TimeoutError("no reply"), times=2, ran=True)
-    over = threading.Event()
+def stampede(floor: Floor, jobs: list[str], disturb: Callable[[int], bool] = lambda ended: True) -> None:
+    """All threads end jobs while a consumer fetches. `disturb` is told again and again how many have ended, and says
+    whether it is through; it may add jobs.
+    """
+    threads, ended = floor.broker.threads.total, list[str]()
+    work, over = SimpleQueue[Any](), threading.Event()
 
     def consume() -> None:
         while not over.is_set():
@@ -526,15 +522,56 @@ def test_a_stampede_of_threads_ends_each_job_once_and_loses_none(
             floor.end(message)
             ended.append(message.card.job_id)
 
+    def all_ended() -> bool:
+        through = disturb(len(ended))
+        return (through and len(ended) >= len(jobs)) or any(future.done() for future in running)
+
     with ThreadPoolExecutor(threads + 1) as pool:
         running = [pool.submit(consume), *(pool.submit(run) for _ in range(threads))]
         try:
-            until(lambda: len(ended) >= count or any(future.done() for future in running))
+            until(all_ended)
         finally:
             over.set()
         for future in running:
             future.result(30)
     assert sorted(ended) == sorted(jobs)
     assert floor.broker.threads.free == threads
-    assert floor.client.hget(floor.keys("counts"), "done") == b"%d" % count
+
+
+def test_a_stampede_of_threads_ends_each_job_once_and_loses_none(
+    make_floor: MakeFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies are lost meanwhile, and the bell wakes at every moment."""
+    floor = make_floor(threads=24, BROKER__LANE_CAP="1000")
+    floor.refuse(monkeypatch, "turn", redis.TimeoutError("no reply"), times=5, ran=True)
+    floor.refuse(monkeypatch, "take", redis.TimeoutError("no reply"), times=2, ran=True)
+    stampede(floor, floor.put(600))
+    assert floor.client.hget(floor.keys("counts"), "done") == b"600"
     floor.assert_whole()
+
+
+def test_a_line_that_breaks_again_and_again_under_a_stampede_stops_nobody_and_loses_nothing(
+    redis_url: str, store: redis.Redis, lua_folder: Path
+) -> None:
+    """Before a call has come to the store, or before its answer has come back: now and then, while all goes on."""
+    breaks, each = 12, 50
+    jobs: list[str] = []
+    rules: list[Rule] = []
+
+    def break_now_and_then(ended: int) -> bool:
+        if all(rule.struck for rule in rules):
+            if len(rules) == breaks:
+                return True
+            if ended >= each * len(rules):
+                rules.append((proxy.lose_request, proxy.lose_reply)[len(rules) % 2]("finish"))
+        if len(jobs) - ended < each:
+            jobs.extend(floor.put(each))
+        return False
+
+    with Proxy(redis_url) as proxy:
+        floor = Floor(proxy.url, 16, folder=lua_folder, BROKER__LANE_CAP="1000")
+        stampede(floor, jobs, break_now_and_then)
+        floor.close()
+    assert [rule.struck for rule in rules] == [1] * breaks
+    assert store.hget(floor.keys("counts"), "done") == b"%d" % len(jobs)
+    assert_conserved(store, floor.keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,8 @@ class ProcessMiddleware(Middleware):
         self._outbox: Outbox | None = None
         self._carrier: Carrier | None = None
 
-    def after_process_boot(self, broker: Broker) -> None:
-        hear_one_order_once()
+    def after_process_boot(self, broker: PacelineBroker) -> None:  # type: ignore[override]
+        hear_one_order_once(broker.threads.drain)
 
     def before_worker_boot(self, broker: PacelineBroker, worker: Worker) -> None:  # type: ignore[override]
         broker.threads.total = worker.worker_threads
@@ -96,9 +97,10 @@ class ProcessMiddleware(Middleware):
         broker.farewell()
 
 
-def hear_one_order_once() -> None:
+def hear_one_order_once(obey: Callable[[], None]) -> None:
     """A platform that signals every process of a group, while the master passes its signal on, gives one order twice.
-    dramatiq would take the second for impatience and drop the calls in flight; a real second order comes later.
+    dramatiq would take the second for impatience and drop the calls in flight; a real second order comes later. The
+    first is obeyed at once: dramatiq looks once a second whether it is to stop, and jobs would be taken until then.
     """
     first: float | None = None
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -110,7 +112,9 @@ def hear_one_order_once() -> None:
             nonlocal first
             now = time.monotonic()
             if first is None or now - first > ONE_ORDER_S:
-                first = now if first is None else first
+                if first is None:
+                    first = now
+                    obey()
                 stop(number, frame)
 
         signal.signal(number, heard)
