@@ -358,12 +358,13 @@ def test_what_a_broken_take_has_claimed_is_not_claimed_again_under_the_same_name
 
 def test_a_take_that_stumbles_over_a_record_has_given_nobody_away(desk: Desk) -> None:
     first, second = desk.put(2, prio=BULK)
-    place = desk.read(second)["place"]
-    desk.client.hdel(desk.keys("job", second), "place")
+    message, aside = desk.keys("message", second), desk.keys("message", "aside")
+    desk.client.rename(message, aside)
+    desk.client.rpush(message, "no message")
     with pytest.raises(redis.ResponseError):
         desk.take(2)
     assert desk.states([first, second]) == ["waiting", "waiting"]
-    desk.client.hset(desk.keys("job", second), "place", place)
+    desk.client.rename(aside, message)
     assert desk.take(2).ids == [first, second]
 
 
