@@ -5,7 +5,6 @@ The real decisions on the shared store, the store's own microseconds for each ca
 machine does meanwhile falls on both. Its scope ends at figures.
 """
 
-import json
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import redis
 
 from bench.field import Field
+from worker.broker.card import read_card
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -60,12 +60,10 @@ class Side:
             "mode": "fresh", "lease_us": 10**12, "transit_us": 5_000_000,
         }  # fmt: skip
         before = spent_us(self.client)
-        cards = self.scripts("take", facts)[4]
+        reply = self.scripts("take", facts)
         used = spent_us(self.client) - before
-        return used, [
-            {"id": job.decode(), "lease": lease.decode(), "group": json.loads(text)["group"]}
-            for lease, job, _, text in cards
-        ]
+        cards = [read_card(card, reply[1], 0.0, 0.0) for card in reply[4]]
+        return used, [{"id": card.job_id, "lease": card.lease, "group": card.group} for card in cards]
 
     def end(self, slips: list[dict[str, Any]], decision: str = "finish", **facts: Any) -> None:
         settle = {"mode": "answered", "age": 0} if decision == "finish" else {"mode": "refund"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import decisions, intake, minutes, pickup, quota, report, throughput, urgent
+from bench import decisions, intake, lanes, memory, minutes, pickup, quota, report, throughput, urgent
 from bench.field import Field
 from worker.sandbox.latency import Latency
 from worker.store.keys import Keys
@@ -109,3 +109,21 @@ def test_the_bench_counts_posts_that_were_accepted() -> None:
         row = intake.single(field, "Paceline", intake.serve(), connections=4, posts=200)
         assert int(field.client.zcard(Keys("0")("deadlines"))) == 400  # and those that warmed it
     assert row["per_core"] > 0 and row["posts_per_s"] > 0
+
+
+@pytest.mark.slow
+def test_the_bench_asks_the_store_itself_what_a_take_costs_with_many_lanes_a_full_day_or_all_due() -> None:
+    one, eight, day, due = lanes.lanes(accounts=80, turns=8, jobs=1_000)
+    assert [row["case"].partition(":")[0] for row in (one, eight, day)] == ["take of 1", "take of 8", "take of 1"]
+    assert all(row["less_us"] > 0 and row["ratio"] == row["more_us"] / row["less_us"] for row in (one, eight, day))
+    assert 0 < day["bytes"] <= 25_000
+    assert 0 < due["less_us"] <= due["more_us"]
+
+
+@pytest.mark.slow
+def test_the_bench_weighs_a_worker_and_the_store_while_jobs_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "SETTLE_S", 0.5)
+    monkeypatch.setattr(memory, "WATCHED_S", 0.5)
+    few, more = memory.memory((50, 100))
+    assert (few["waiting"], more["waiting"], few["growth"]) == (50, 100, 0)
+    assert few["resident_bytes"] > 10**6 and more["store_bytes"] > 100
