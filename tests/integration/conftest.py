@@ -9,6 +9,8 @@ import redis
 
 from tests.integration.desk import ROOMY, Desk, account
 from tests.integration.floor import Floor, Hands
+from tests.integration.sandbox_caller import Moments
+from worker.sandbox import faults, reception
 from worker.store.composing import FOLDER
 from worker.store.scripts import LineScripts, Scripts
 
@@ -90,3 +92,12 @@ def small(make_floor: Callable[..., Floor]) -> Callable[..., Floor]:
     return lambda threads, **changes: make_floor(
         threads=threads, clock=Hands().clock, BROKER__LANE_CAP="1000", **changes
     )
+
+
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    """The sandbox's clock, in the test's hand."""
+    made = Moments()
+    for module in (faults, reception):
+        monkeypatch.setattr(module, "time", made)
+    return made

@@ -10,20 +10,12 @@ import time
 import pytest
 
 from tests.integration.sandbox_caller import Caller, Moments
-from worker.sandbox import faults
 from worker.sandbox.server import Sandbox
 
 
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
     return Caller(sandbox)
-
-
-@pytest.fixture
-def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
-    made = Moments()
-    monkeypatch.setattr(faults, "time", made)
-    return made
 
 
 def raw(sandbox: Sandbox, timeout_s: float = 30.0) -> bytes:

@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from tests.integration.sandbox_caller import TOKEN, Caller, Moments, statuses
-from worker.sandbox import reception
 from worker.sandbox.latency import Latency
 from worker.sandbox.server import Sandbox
 
@@ -22,13 +21,6 @@ def caller(sandbox: Sandbox) -> Caller:
     sandbox.limits("tokens", 3, 60.0)
     sandbox.limits("calls.second", 3, 60.0)
     return Caller(sandbox)
-
-
-@pytest.fixture
-def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
-    made = Moments()
-    monkeypatch.setattr(reception, "time", made)
-    return made
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
