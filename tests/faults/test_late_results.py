@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +15,7 @@ from tests.conservation import assert_conserved
 from tests.faults.fleet import Fleet
 from tests.faults.stage import PARTY, START, until
 from tests.faults.stages import MakeStage
+from tests.integration.held_port import HeldPort
 from worker.accept.enqueue import Wanted
 from worker.accept.operation import operations
 
@@ -40,14 +39,6 @@ def web(environ: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]
             process.terminate()
 
 
-def free_port() -> int:
-    """One that no client is given meanwhile: those have theirs from 32768 on."""
-    while True:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(20_000, 30_000)))
-            return int(probe.getsockname()[1])
-
-
 def answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
@@ -61,7 +52,8 @@ def answers(port: int) -> bool:
 def test_a_command_that_was_cut_off_is_sent_once_and_settled_by_its_late_result(
     make_stage: MakeStage, accident: str
 ) -> None:
-    port = free_port()
+    held = HeldPort()
+    port = held.number
     short = {"PACELINE_DELIVER__TOTAL_DEADLINE_S": "3", "PACELINE_DELIVER__CONNECT_TIMEOUT_S": "2"}
     deadline = short if accident == "read time-out" else {}
     stage = make_stage(PACELINE_PUBLIC_URL=f"http://127.0.0.1:{port}", **deadline)

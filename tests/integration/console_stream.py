@@ -1,8 +1,7 @@
 """A stream of the console's events, as a browser opens one."""
 
 import http.client
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.integration.console_seat import WebSeat
@@ -52,10 +51,3 @@ def streaming(seat: WebSeat, cookie: str = "") -> Iterator[Stream]:
         yield stream
     finally:
         stream.close()
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.faults.stage import until
 from tests.integration.console_seat import Page, Seat
-from tests.integration.console_stream import streaming, until
+from tests.integration.console_stream import streaming
 from worker.accept.intake.callers import KeyRing
 from worker.console import live, sharing
 from worker.console.live import MOST_EACH

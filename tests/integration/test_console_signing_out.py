@@ -13,8 +13,9 @@ import redis
 
 from settings import load
 from tests.faults.proxy import Proxy
+from tests.faults.stage import until
 from tests.integration.console_seat import Answer, WebSeat
-from tests.integration.console_stream import streaming, until
+from tests.integration.console_stream import streaming
 from tests.integration.intake import ACCOUNTS
 from worker.accept.enqueue import Enqueuer
 from worker.accept.intake import callers as callers_module

@@ -4,13 +4,13 @@ import random
 import socket
 import statistics
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
 
 import pytest
 
+from tests.faults.stage import until
 from tests.integration.sandbox_caller import TOKEN, Caller, Moments, statuses
 from worker.sandbox.latency import Latency
 from worker.sandbox.server import Sandbox
@@ -21,13 +21,6 @@ def caller(sandbox: Sandbox) -> Caller:
     sandbox.limits("tokens", 3, 60.0)
     sandbox.limits("calls.second", 3, 60.0)
     return Caller(sandbox)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("shape", "status", "code"), [("429", 429, 2004), ("200", 200, 2004), ("429-bare", 429, None)])
@@ -171,7 +164,7 @@ def test_a_foreign_user_keeps_its_rate_and_is_refused_like_anybody(caller: Calle
     caller.sandbox.limits("calls.second", 20, 60.0)
     began = time.monotonic()
     caller.sandbox.foreign("stellantis:fleet-1", rate=100, pattern=pattern)
-    until(lambda: caller.sandbox.judge()["foreign"] >= 25, "the foreign user calls")
+    until(lambda: caller.sandbox.judge()["foreign"] >= 25)
     caller.sandbox.stop_foreign()
     gone = time.monotonic() - began
     verdict = caller.sandbox.judge()
@@ -183,7 +176,7 @@ def test_a_foreign_user_keeps_its_rate_and_is_refused_like_anybody(caller: Calle
 def test_a_polite_foreign_user_stops_where_nothing_remains(caller: Caller) -> None:
     caller.sandbox.limits("calls.second", 20, 60.0)
     caller.sandbox.foreign("stellantis:fleet-1", rate=200, polite=True)
-    until(lambda: caller.sandbox.judge()["foreign"] >= 20, "the foreign user calls")
+    until(lambda: caller.sandbox.judge()["foreign"] >= 20)
     time.sleep(0.1)
     verdict = caller.sandbox.judge()
     assert (verdict["foreign"], verdict["refusals"]["foreign"]) == (20, 0)

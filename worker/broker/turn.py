@@ -74,7 +74,7 @@ class Call:
         self.entries = entries
         self.ends = [entry for entry in entries if entry.decision != "take"]
         self.looks = [entry for entry in entries if entry.decision == "take"]
-        self.asks = bool(self.looks)
+        self.asks = False
         self.question: Question | None = None
         self.read: Callable[[], Answers]
         """Waits for the answers; raises what kept the call from being made."""

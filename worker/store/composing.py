@@ -81,15 +81,16 @@ def _layered(pieces: list[str]) -> str:
     """The pieces, each twenty of them in a function inside the one before. Lua looks for every local that a new
     function uses among all that are in use, the latest first; what belongs to a function around it is at hand.
     """
-    text, depth, outside = [], 0, {"P", "ARGV", "A"}
-    for start in range(0, len(pieces), _LAYER):
-        inside = set(_WORD.findall("".join(pieces[start:])))
-        if start and len(outside & inside) <= _CAPTURED_AT_MOST:
-            text.append("return (function()\n")
+    layers = ["".join(pieces[start : start + _LAYER]) for start in range(0, len(pieces), _LAYER)]
+    words = [set(_WORD.findall(layer)) for layer in layers]
+    text, depth, outside = "", 0, {"P", "ARGV", "A"}
+    for number, layer in enumerate(layers):
+        if number and len(outside.intersection(set().union(*words[number:]))) <= _CAPTURED_AT_MOST:
+            text += "return (function()\n"
             depth += 1
-        text += pieces[start : start + _LAYER]
-        outside |= {name for piece in pieces[start : start + _LAYER] for name in _defined(piece)}
-    return "".join([*text, "\nend)()" * depth, "\n"])
+        text += layer
+        outside.update(_defined(layer))
+    return text + "\nend)()" * depth + "\n"
 
 
 def _batch(pieces: list[str], batches: dict[str, str]) -> str:
@@ -119,9 +120,9 @@ def _names(piece: str) -> list[str]:
     return _WORD.findall(found[1]) if found else []
 
 
-def _defined(piece: str) -> list[str]:
-    """What a piece or a batch may define: all that begins a line of it."""
-    return [name for names in _LOCAL.findall(piece) for name in _WORD.findall(names)]
+def _defined(pieces: str) -> list[str]:
+    """What several pieces may define: all that begins a line of them."""
+    return [name for names in _LOCAL.findall(pieces) for name in _WORD.findall(names)]
 
 
 def _collect(text: str, parts: list[str], seen: set[str], folder: Path) -> None:

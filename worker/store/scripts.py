@@ -87,9 +87,6 @@ class LineScripts(Scripts):
         super().__init__(line, keys, clock_us, folder)
         self._line = line
 
-    def __call__(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Any:
-        return self.put(name, facts, *blobs)()
-
     def put(self, name: str, facts: Mapping[str, Any], *blobs: bytes | str) -> Callable[[], Any]:
         """Asks for a decision. What is returned reads the answer: once, and before anything else is put."""
         digest, text, words = self._spelt(name, facts, blobs)
