@@ -53,7 +53,11 @@ class Host:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    self.close_connection = True
+                    return  # whoever was saying it has died in the middle: nothing was said
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 host.told.append(Told(self.path, headers, body, _right(key, body, headers)))
                 host.before()
