@@ -24,8 +24,9 @@ class Replica:
             asked.config_set("repl-diskless-sync-delay", "0")
         self._link = Proxy(primary.url)
         port = self._link.url.rpartition(":")[2].partition("/")[0]
-        self.server = EmbeddedServer.start(folder, fsync, ["--replicaof", f"127.0.0.1 {port}"])
+        self.server = EmbeddedServer.start(folder, fsync)
         self.client: redis.Redis = connect(self.server.url)
+        self.client.execute_command("REPLICAOF", "127.0.0.1", port)  # once restarted it follows nobody
 
     def __enter__(self) -> Self:
         until(self._has_copied, 30, lambda: f"the replica does not follow: {self.client.info('replication')}")
@@ -49,6 +50,11 @@ class Replica:
             return
         with connect(self._primary.url) as asked:
             asked.execute_command("REPLICAOF", "127.0.0.1", str(self.server.port))
+
+    def restart(self) -> None:
+        """As after a deploy of the store: it has what it had, and says no more that it was a replica."""
+        self.server.stop()
+        self.server.restart()
 
     def _has_copied(self) -> bool:
         return self.client.info("replication").get("master_link_status") == "up"

@@ -30,7 +30,7 @@ def stage_on(replica: Replica, stage: Stage) -> Iterator[Stage]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("primary", ["dies", "is demoted"])
+@pytest.mark.parametrize("primary", ["dies", "is demoted", "dies and the replica restarts"])
 def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command_goes_out_twice(
     make_stage: MakeStage, primary: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,11 +54,15 @@ def test_a_replica_that_lagged_takes_over_and_no_window_overflows_and_no_command
         until(lambda: stage.states(starts)["done"] >= 6 and stage.states(waiting)["done"] >= 10)
         lost = stage.enqueue(STATUS, 5, priority="bulk")
         went = time.monotonic()
-        if primary == "dies":
+        demoted = primary == "is demoted"
+        if not demoted:
             stage.store.kill()
-        replica.take_over(demotes=primary != "dies")
-        if primary != "dies":
+        replica.take_over(demotes=demoted)
+        if demoted:
             time.sleep(1.0)  # in which it answers READONLY to everybody
+        elif primary != "dies":
+            replica.restart()
+            assert describe_server(replica.client).durable, "by what it says of itself it is to be believed"
         assert after.states(starts) == {"waiting": 8}
         address.lead_to(replica.server.url)
         until(lambda: set(alerts_of_the_store(after)) == {"suspect:restart"})

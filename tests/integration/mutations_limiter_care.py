@@ -91,8 +91,33 @@ _SUSPECT = [
         suspect.test_a_restart_that_may_have_lost_its_tail_is_suspect_whatever_a_first_start_says,
     ),
     Without(
-        "a durable restart is not", SUSPECT, "elseif not durable then", "else",
+        "a durable restart is not", SUSPECT, "RUN ~= run and not (durable and before == '1')", "RUN ~= run",
         suspect.test_a_restart_that_cannot_have_lost_anything_is_not_suspect,
+    ),
+    Without(
+        "the run before", SUSPECT, "(durable and before == '1')", "durable",
+        suspect.test_a_run_that_promises_more_than_the_one_before_cannot_speak_for_it,
+    ),
+    Without(
+        "this run too", SUSPECT, "(durable and before == '1')", "(before == '1')",
+        suspect.test_a_run_that_lost_nothing_cannot_speak_for_a_replica_that_took_over,
+    ),
+    Without(
+        "what a run was for a while", SUSPECT, "(RUN ~= run or before ~= '0')", "true",
+        suspect.test_a_run_that_had_a_replica_for_a_while_is_not_believed_although_it_had_none_at_either_end,
+    ),
+    Without(
+        "a doubt ends with its run", SUSPECT, "(RUN ~= run or before ~= '0')", "(before ~= '0')",
+        suspect.test_a_run_that_promises_more_than_the_one_before_cannot_speak_for_it,
+    ),
+    Without(
+        "looked at again and again", SUSPECT, "if RUN == run and before == kept then return end",
+        "if RUN == run then return end",
+        suspect.test_a_run_that_had_a_replica_for_a_while_is_not_believed_although_it_had_none_at_either_end,
+    ),
+    Without(
+        "unknown yet", SUSPECT, "before ~= '0')", "before == '1')",
+        suspect.test_a_run_of_which_nothing_is_known_yet_is_what_it_is_seen_to_be,
     ),
     Without(
         "one at a time", BUDGET, "if w.inf == 0 then return 1, now end", "if w.inf < 100 then return 100, now end",

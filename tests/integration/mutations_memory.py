@@ -50,4 +50,8 @@ MEMORY_RULES = [
         "= connection, os.getpid(), None", "= connection, os.getpid(), self._server",
         memory.test_a_connection_made_anew_is_never_taken_for_the_one_before,
     ),
+    *without(
+        "asked again", "worker/store/line.py", " or self._monotonic() - self._described_s > DESCRIBED_S", "",
+        memory.test_what_a_server_has_become_is_seen_within_a_minute_by_who_stays_connected,
+    ),
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from worker.broker.recalling import KEEPS_S
 from worker.fail.fate import Fate
 from worker.store.connection import connect
 from worker.store.embedded import EmbeddedServer
-from worker.store.line import Line
+from worker.store.line import DESCRIBED_S, Line
 
 MakeFloor = Callable[..., Floor]
 REMOTE = "stellantis.b2b.send_remote"
@@ -159,3 +159,18 @@ def test_a_connection_made_anew_is_never_taken_for_the_one_before(store_server: 
             assert line.server().run == runs[url]
         line.close()
         client.close()
+
+
+def test_what_a_server_has_become_is_seen_within_a_minute_by_who_stays_connected(tmp_path: Path) -> None:
+    """What it was for a while decides whether it is believed after its end."""
+    hands = Hands()
+    with EmbeddedServer.start(tmp_path, "always") as server, connect(server.url) as client:
+        line = Line(client, monotonic=hands.clock.monotonic)
+        line.open()
+        assert line.server().durable
+        client.config_set("appendfsync", "everysec")
+        hands.s += DESCRIBED_S
+        assert line.server().durable, "nothing is asked for each call"
+        hands.s += 0.001
+        assert not line.server().durable
+        line.close()

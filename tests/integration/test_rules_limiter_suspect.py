@@ -61,9 +61,49 @@ def test_a_restart_that_may_have_lost_its_tail_is_suspect_whatever_a_first_start
 
 def test_a_restart_that_cannot_have_lost_anything_is_not_suspect(desk: Desk) -> None:
     limit(desk, minute=(10, 60))
-    call(desk)
+    asking(desk, mode="fresh", durable=True)
     desk.put()
     assert len(asking(desk, run="run-2", durable=True).slips) == 1
+    desk.assert_whole()
+
+
+def test_a_run_that_promises_more_than_the_one_before_cannot_speak_for_it(desk: Desk) -> None:
+    """What is lost went with the run that ended: it may have written once a second, whatever this one does."""
+    limit(desk, minute=(10, 60))
+    asking(desk, mode="fresh", durable=False)
+    assert asking(desk, run="run-2", durable=True).verdict == "quiet"
+    assert told(desk) == ["suspect:restart opened"]
+    desk.wait(QUIET_S)
+    assert asking(desk, run="run-2", durable=True).verdict == "ok"
+    assert asking(desk, run="run-3", durable=True).verdict == "ok", "of the second one all is known"
+    desk.assert_whole()
+
+
+def test_a_run_that_lost_nothing_cannot_speak_for_a_replica_that_took_over(desk: Desk) -> None:
+    limit(desk, minute=(10, 60))
+    asking(desk, mode="fresh", durable=True)
+    assert asking(desk, run="run-2", durable=False).verdict == "quiet"
+    assert told(desk) == ["suspect:restart opened"]
+    desk.assert_whole()
+
+
+def test_a_run_that_had_a_replica_for_a_while_is_not_believed_although_it_had_none_at_either_end(desk: Desk) -> None:
+    """One that lagged may have taken over and restarted before anybody looked; nothing tells it from this one then."""
+    limit(desk, minute=(10, 60))
+    for durable in (True, False, True):
+        assert asking(desk, mode="fresh", durable=durable).verdict == "ok"
+    assert asking(desk, run="run-2", durable=True).verdict == "quiet"
+    assert told(desk) == ["suspect:restart opened"]
+    desk.assert_whole()
+
+
+def test_a_run_of_which_nothing_is_known_yet_is_what_it_is_seen_to_be(desk: Desk) -> None:
+    """A store that an earlier version has worked with holds the run alone."""
+    limit(desk, minute=(10, 60))
+    asking(desk, mode="fresh", durable=True)
+    desk.client.hdel(desk.keys("meta"), "durable")
+    assert asking(desk, durable=True).verdict == "ok"
+    assert asking(desk, run="run-2", durable=True).verdict == "ok"
     desk.assert_whole()
 
 

@@ -19,11 +19,13 @@ from worker.store.connection import Server, describe_server
 
 IDLE_S = 1.0
 """A connection that was used within this time is taken to be open."""
+DESCRIBED_S = 60.0
+"""For this long what was told of the server is taken to hold: a replica may have come, or another way of writing."""
 
 
 class Line:
-    """One connection of one's own, for one thread at a time. `server()` is what it is connected to: asked once per
-    connection, so that a restarted server is never mistaken for the one before: nothing but `open` connects.
+    """One connection of one's own, for one thread at a time. `server()` is what it is connected to: asked for each
+    connection anew, so that a restarted server is never mistaken for the one before: nothing but `open` connects.
 
     A script call over it costs half of what it costs through the pool, whose checkout, retries and hooks are for
     commands of many kinds. After an error that leaves unclear what the next reply would be, it is closed; a process
@@ -37,6 +39,7 @@ class Line:
         self._process = 0
         self._used_s = 0.0
         self._server: Server | None = None
+        self._described_s = 0.0
 
     def open(self) -> None:
         """Connects where there is no connection, or the other side has closed it meanwhile."""
@@ -50,8 +53,8 @@ class Line:
 
     def server(self) -> Server:
         """The run behind this connection, which must be open. Raises redis-py's errors."""
-        if self._server is None:
-            self._server = describe_server(self)
+        if self._server is None or self._monotonic() - self._described_s > DESCRIBED_S:
+            self._server, self._described_s = describe_server(self), self._monotonic()
         return self._server
 
     def evalsha(self, digest: str, *words: Any) -> Any:

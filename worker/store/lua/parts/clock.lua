@@ -22,15 +22,17 @@ end
 
 -- What else stands beside the clock, read with it: since when the store may have forgotten something, and until when it
 -- hands nothing out (µs); whether somebody follows what happens (news.lua); the run of the server last seen, when it was
--- last asked for jobs, why it is in doubt, the last urgent demand, and the threads of all workers.
-local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg', 'fleet'}
-local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT, FLEET = 0, 0, false, nil, nil, nil, 0, 0
+-- last asked for jobs, why it is in doubt, the last urgent demand, the threads of all workers, and whether that run can
+-- have lost anything when it ends ('1': it cannot).
+local META = {'now', 'ahead', 'unsure', 'quiet', 'followed', 'run', 'seen', 'suspect', 'urg', 'fleet', 'durable'}
+local UNSURE, QUIET, FOLLOWED, RUN, SEEN, SUSPECT, URGENT, FLEET, DURABLE = 0, 0, false, nil, nil, nil, 0, 0, nil
 local NOW = nil     -- one script is one moment, however many decisions it makes
 
 local function peek_clock()
   local m = redis.call('HMGET', k_meta(), unpack(META))
   UNSURE, QUIET = tonumber(m[3] or 0), tonumber(m[4] or 0)
   RUN, SEEN, SUSPECT, URGENT, FLEET = m[6], m[7], m[8], tonumber(m[9] or 0), tonumber(m[10] or 2)
+  DURABLE = m[11]
   local last = tonumber(m[1] or 0)
   local ahead = tonumber(m[2] or 0)
   local raw = raw_clock()
