@@ -69,11 +69,18 @@ def test_a_wrong_key_is_refused_and_not_shown_again(seat: Seat, keys: dict[str, 
         assert not key or key not in answer.text
 
 
+def test_a_key_that_may_look_at_nothing_is_turned_away_at_the_door(seat: Seat, keys: dict[str, str]) -> None:
+    answer, cookie = sign_in(seat, keys["enqueue"])
+    assert (answer.status, cookie) == (403, "")
+    assert "a-enqueue may enqueue, and look at nothing" in answer.text and keys["enqueue"] not in answer.text
+    made_up = f"{COOKIE}={cookie_for(keys['enqueue'])}"
+    assert seat.get("/", cookie=made_up).status == 403
+    assert seat.post("/lanes/hold", {"scope": "account:hub:IN-ABC", "reason": "x"}, cookie=made_up).status == 403
+
+
 def test_roles_say_what_one_may(seat: Seat, keys: dict[str, str]) -> None:
     job = seat.not_found()
     form = {"reason": "x"}
-    _, nobody = sign_in(seat, keys["enqueue"])
-    assert seat.get("/", cookie=nobody).status == 403
     _, viewer = sign_in(seat, keys["view"])
     page = seat.get(f"/dead-letters/{job}", cookie=viewer)
     assert page.status == 200 and "Send again" not in page.text

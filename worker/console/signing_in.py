@@ -15,7 +15,7 @@ from worker.console.visitor import COOKIE, HOLDS_S, cookie_for, end_visit, holde
 
 
 def form(request: Request) -> Response:
-    return bare(request, "sign_in.html", next=_own(request.query_params.get("next", "/")), wrong=False)
+    return bare(request, "sign_in.html", next=_own(request.query_params.get("next", "/")), wrong="")
 
 
 def sign_in(request: Request) -> Response:
@@ -24,8 +24,12 @@ def sign_in(request: Request) -> Response:
     key, to = given.get("key", "").strip(), _own(given.get("next", "/"))
     if callers.none:
         return RedirectResponse("/", 303)
-    if holder(callers, key) is None:
-        return bare(request, "sign_in.html", 401, next=to, wrong=True)
+    whose = holder(callers, key)
+    if whose is None:
+        return bare(request, "sign_in.html", 401, next=to, wrong="This key is not known, or was taken away.")
+    if not whose.may_look:
+        sorry = f"The key {whose.name} may enqueue, and look at nothing."
+        return bare(request, "sign_in.html", 403, next=to, wrong=sorry)
     answer = RedirectResponse(to, 303)
     console_url = parts.settings.observe.console_url or ""
     behind_tls = request.scope["scheme"] == "https" or console_url.startswith("https:")
