@@ -68,6 +68,7 @@ CASES: dict[int, tuple[str, tuple[str, ...]]] = {
     14: ("orders to stop, and rolling deploys", (
         f"{SHUTDOWN}::test_a_worker_that_is_told_to_stop_finishes_its_calls_takes_no_more_and_the_next_one_takes_over_at_"
         "once",
+        f"{SHUTDOWN}::test_a_worker_that_is_told_to_stop_gives_back_what_a_reply_on_its_way_deals_it",
         f"{SHUTDOWN}::test_a_second_order_to_stop_ends_a_worker_at_once_and_says_of_its_commands_that_they_are_unknown",
         f"{SHUTDOWN}::test_a_rolling_deploy_under_load_repeats_nothing_loses_nothing_and_lets_two_versions_share_one_"
         "budget",

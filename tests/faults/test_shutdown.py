@@ -72,6 +72,29 @@ def test_an_order_to_stop_that_reaches_master_and_child_alike_drains_as_one_orde
 
 
 @pytest.mark.slow
+def test_a_worker_that_is_told_to_stop_gives_back_what_a_reply_on_its_way_deals_it(stage: Stage) -> None:
+    env = {"PACELINE_BROKER__LANE_CAP": "8", "PACELINE_BROKER__IDLE_POLL_S": "20"}
+    with Proxy(stage.store.url) as proxy, Fleet(stage.env | env, stage.folder) as fleet:
+        (leaving,) = fleet.start(1, threads=7, PACELINE_REDIS_URL=proxy.url)
+        rule = proxy.hold_reply("take", containing=STATUS.encode())
+        ids = stage.enqueue(STATUS, 7)
+        until(lambda: rule.struck == 1)
+        leaving.terminate()
+        leaving.await_text("Stopping worker process")
+        time.sleep(2.0)  # its threads have gone by then
+        rule.release()
+        assert leaving.wait() == 0
+        assert stage.client.zcard(stage.keys("leases")) == 0, "what it was dealt waits for a lease to lapse"
+        fleet.start(1)
+        stage.await_all_ended()
+    assert stage.states(ids) == {"done": 7}
+    stage.assert_each_sent_once(ids)
+    assert stage.crashes() == 0
+    stage.assert_within_limits()
+    assert_conserved(stage.client, stage.keys)
+
+
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_while_the_store_is_away_leaves_in_time_and_loses_nothing(stage: Stage) -> None:
     """What it could not say is found out when its leases lapse: reads are asked for again, commands are unknown."""
     (patience_ms,) = re.findall(r"--worker-shutdown-timeout (\d+)", " ".join(worker_command()))

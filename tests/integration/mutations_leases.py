@@ -13,7 +13,7 @@ from tests.integration.mutations import without
 LANE_RULES = [
     *without(
         "urgent first", "take.lua",
-        "for p = 0, 2 do\n  local want = A.want - #out\n", "for p = 2, 0, -1 do\n  local want = A.want - #out\n",
+        "for p = 0, 2 do\n  local want = wanted(p)\n", "for p = 2, 0, -1 do\n  local want = wanted(p)\n",
         lanes.test_an_urgent_job_overtakes_everything_that_waits_for_the_same_budget,
         due.test_a_due_urgent_job_goes_before_all_due_bulk,
     ),

@@ -12,7 +12,7 @@ MEMORY_RULES = [
         fate=memory.DONE, state="done",
     ),
     *without(
-        "ends are said again", RECALLING, "            self._broker.ending.end(card, fate)\n", "            pass\n",
+        "ends are said again", RECALLING, "            self._broker.ending.say(card, fate)\n", "            pass\n",
         memory.test_a_job_that_came_and_ended_within_what_was_lost_is_known_again,
     ),
     *without(
@@ -25,7 +25,7 @@ MEMORY_RULES = [
         memory.test_what_was_told_before_the_first_look_is_said_again_too,
     ),
     *without(
-        "saying it again is an end like the first", RECALLING, "self._broker.ending.end(card, fate)",
+        "saying it again is an end like the first", RECALLING, "self._broker.ending.say(card, fate)",
         "self._broker.ending._bring_back(card)",
         memory.test_a_store_that_has_forgotten_nothing_is_not_changed_by_what_is_said_again,
     ),

@@ -76,6 +76,15 @@ class Acknowledger:
             logger.warning("job %s: could not be ended now (%s); its lease lapses", card.job_id, type(error).__name__)
         self.let_go(card)
 
+    def say(self, card: Card, fate: Fate) -> None:
+        """Says an end that frees no thread. Raises redis-py's errors of an outage; any other is only logged."""
+        try:
+            self._tell(card, fate)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            logger.warning("job %s: its end could not be said (%s)", card.job_id, type(error).__name__)
+
     def let_go(self, card: Card) -> None:
         """The job is out of hand: its thread is free."""
         if self._broker.threads.release(card.lease):

@@ -57,7 +57,7 @@ class Bell(threading.Thread):
             # whoever listens gets it; without this pause we might be the one again
             self._leaving.wait(0.005)
         else:
-            self._threads.wake()
+            self._threads.wake(key.decode())
 
     def stop(self) -> None:
         self._leaving.set()

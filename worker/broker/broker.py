@@ -36,7 +36,7 @@ from worker.broker.threads import Threads
 from worker.broker.turn import Turn
 from worker.clock import SYSTEM, Clock
 from worker.errors import Refused
-from worker.fail.fate import Fate, internal, refund
+from worker.fail.fate import Fate, as_if_never_taken, internal, refund
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 from worker.store.server_clock import machine
@@ -166,7 +166,7 @@ class PacelineBroker(Broker):
 
     def _unreadable(self, card: Card, error: Exception) -> Fate:
         """A dead letter whose evidence tells the message apart from others without repeating what may be personal."""
-        said = f"its message cannot be read ({type(error).__name__})"
+        said = f"what is on record of it cannot be read ({type(error).__name__})"
         digest = {"length": len(card.encoded), "sha256": hashlib.sha256(card.encoded).hexdigest()}
         record = {
             "event": "internal", "at": self.clock.utcnow().isoformat(), "job": card.job_id, "worker": self.worker_id,
@@ -193,6 +193,18 @@ class PacelineBroker(Broker):
         """What the store's clock shows now, for the next process of this machine."""
         if word := self._taker.clock.word:
             self.scripts("witness", word)
+
+    def hand_back(self) -> None:
+        """What this process was dealt while its threads left goes back to its place; what dramatiq has, it requeues."""
+        cards = [*(message.card for message in self._waiting), *self.threads.dealt()]
+        self._waiting.clear()
+        try:
+            for card in cards:
+                self.ending.say(card, as_if_never_taken())
+            for card in self._taker.unheard():
+                self.ending.say(card, as_if_never_taken())
+        except redis.RedisError as error:
+            logger.warning("left without giving back what it was dealt (%s); leases lapse", type(error).__name__)
 
     def farewell(self) -> None:
         """This process takes no part any more: its threads do not count for the fleet."""

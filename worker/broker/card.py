@@ -52,9 +52,16 @@ class Card:
 
 
 def read_card(reply: list[bytes], now_us: int, send_by_s: float, taken_s: float) -> Card:
-    """A card as `take.lua` deals it; a job whose message is gone has the first three of its facts."""
+    """A card as `take.lua` deals it; a job whose message is gone has the first three of its facts. A job whose numbers
+    are none comes without its message: it is buried, and the others of its deal are not held up.
+    """
     lease, job_id, encoded, account, operation, group, *rest = reply if len(reply) > 3 else [*reply, *NOTHING_KNOWN]
-    priority, attempts, crashes, deadline_us, taken_us, created_us, chain, probe = rest
+    *told, chain, probe = rest
+    try:
+        numbers = [int(number or 0) for number in told]
+    except ValueError:
+        encoded, numbers = b"", [1, 0, 0, 0, 0, 0]
+    priority, attempts, crashes, deadline_us, taken_us, created_us = numbers
     return Card(
         lease=lease.decode(),
         job_id=job_id.decode(),
@@ -62,12 +69,12 @@ def read_card(reply: list[bytes], now_us: int, send_by_s: float, taken_s: float)
         account=account.decode(),
         operation=operation.decode(),
         group=group.decode(),
-        priority=int(priority),
-        attempts=int(attempts),
-        crashes=int(crashes),
-        deadline_us=int(deadline_us or 0),
-        taken_us=int(taken_us or 0),
-        created_us=int(created_us or 0),
+        priority=priority,
+        attempts=attempts,
+        crashes=crashes,
+        deadline_us=deadline_us,
+        taken_us=taken_us,
+        created_us=created_us,
         chain=(chain or job_id).decode(),
         probe=probe.decode() or None,
         send_by_s=send_by_s,

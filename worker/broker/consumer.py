@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dramatiq import Consumer, MessageProxy
 
 from worker.broker.card import JobMessage
-from worker.fail.fate import Fate, refund
+from worker.fail.fate import as_if_never_taken
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -39,7 +39,7 @@ class JobConsumer(Consumer):
         """Jobs that never started: the same place in line, the permit back, nothing counted."""
         for message in messages:
             if isinstance(message, JobMessage):
-                self._broker.ending.end(message.card, Fate("park", refund(), {"wait": 0, "attempt": 0}))
+                self._broker.ending.end(message.card, as_if_never_taken())
 
     def close(self) -> None:
         """Nothing to close: claims and connections belong to the process."""

@@ -6,9 +6,13 @@ whose result never came, advice about quota and shares, a poke for the outbox, w
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING
+
+import redis
 
 from worker.fail.command_result import unheard
 from worker.observe.advice import Advisor
@@ -18,6 +22,7 @@ from worker.observe.history import Scribe
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
 
+logger = logging.getLogger("paceline.errands")
 MINUTE = 12
 """Renewals, about."""
 
@@ -48,7 +53,7 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
 
     return [
         seldom(broker.leave_word, MINUTE, first=1),
-        broker.recall.remind,
+        aside(broker.recall.remind),
         notice_changed_credentials,
         seldom(sweep, MINUTE, first=MINUTE),
         bury_the_unheard,
@@ -57,6 +62,32 @@ def errands_of(broker: PacelineBroker, outbox: Outbox) -> list[Callable[[], None
         poke_outbox,
         name_what_was_done,
     ]
+
+
+def run(errand: Callable[[], None]) -> None:
+    """One errand. What goes wrong with it is logged, and is nothing to the others."""
+    try:
+        errand()
+    except redis.RedisError as error:
+        logger.warning("%s could not be done now: %s", errand.__name__, type(error).__name__)
+    except Exception:
+        logger.exception("%s failed", errand.__name__)
+
+
+def aside(errand: Callable[[], None]) -> Callable[[], None]:
+    """That errand on a thread of its own, begun at a beat where it is not under way: to say thousands of ends again
+    takes seconds, and meanwhile claims must be renewed.
+    """
+    under_way: threading.Thread | None = None
+
+    @wraps(errand)
+    def begin() -> None:
+        nonlocal under_way
+        if under_way is None or not under_way.is_alive():
+            under_way = threading.Thread(target=run, args=(errand,), name=f"paceline-{errand.__name__}", daemon=True)
+            under_way.start()
+
+    return begin
 
 
 def seldom(errand: Callable[[], None], every: int, first: int) -> Callable[[], None]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from worker.broker.card import Card
+from worker.broker.errands import run
 
 if TYPE_CHECKING:
     from worker.broker.broker import PacelineBroker
@@ -65,12 +66,7 @@ class Renewer(threading.Thread):
 
     def _run_errands(self) -> None:
         for errand in self._errands:
-            try:
-                errand()
-            except redis.RedisError as error:
-                logger.warning("%s could not be done now: %s", errand.__name__, type(error).__name__)
-            except Exception:
-                logger.exception("%s failed", errand.__name__)
+            run(errand)
 
     def _renew_once(self) -> None:
         try:

@@ -83,12 +83,14 @@ class ProcessMiddleware(Middleware):
         broker.threads.drain()
         if self._bell is not None:
             self._bell.stop()
+        broker.turn.pass_on()
         if self._carrier is not None:
             self._carrier.stop()
         broker.threads.wait_until_idle(broker.settings.deliver.total_deadline_s + LAST_WORDS_S)
 
     def after_worker_shutdown(self, broker: PacelineBroker, worker: Any) -> None:  # type: ignore[override]
         broker.threads.stop()
+        broker.hand_back()
         if self._renewer is not None:
             self._renewer.stop()
         if self._outbox is not None:

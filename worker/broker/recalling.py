@@ -45,7 +45,9 @@ class Recall:
             self._told.append((self._broker.clock.monotonic(), card, fate))
 
     def remind(self) -> None:
-        """Says everything again when the store is another run, or has begun to doubt, since it was last looked at."""
+        """Says everything again when the store is another run, or has begun to doubt, since it was last looked at.
+        Raises redis-py's errors: what was not said to the end is said anew the next time.
+        """
         mark: tuple[Any, ...] = tuple(self._broker.client.hmget(self._broker.keys("meta"), "run", "unsure"))
         if mark[0] is None:  # nobody has looked at this store yet, or it was emptied a moment ago
             return
@@ -66,4 +68,4 @@ class Recall:
         if told and self._known:
             logger.warning("the store may have forgotten something; %d ends are said again", len(told))
         for card, fate in told:
-            self._broker.ending.end(card, fate)
+            self._broker.ending.say(card, fate)

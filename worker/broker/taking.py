@@ -7,6 +7,7 @@ for one process; when it is asked, and over what, is `turn.py`'s.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from worker.broker.card import read_card
-from worker.store.connection import Server, is_outage
+from worker.broker.card import Card, read_card
+from worker.store.connection import Server, describe_server, is_outage
 from worker.store.server_clock import ServerClock
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Taker:
     def __init__(self, broker: PacelineBroker) -> None:
         self._broker = broker
         self._nonce: str | None = None
+        self._number = 0
         self.clock = ServerClock(broker.clock)
         self._away = False
         self.outbox = 0
@@ -70,12 +72,14 @@ class Taker:
     def question(self, server: Server) -> Question:
         """What is asked now of `server`; again under the same nonce while the last reply is missing."""
         broker = self._broker
-        self._nonce = self._nonce or uuid.uuid4().hex
+        if self._nonce is None:
+            self._nonce, self._number = uuid.uuid4().hex, self._number + 1
         asked_s = broker.clock.boottime()
         facts = {
             "worker": broker.worker_id,
             "nonce": self._nonce,
-            "want": min(broker.threads.room, broker.settings.broker.max_want),
+            "number": self._number,
+            "want": broker.threads.room,
             "most": broker.settings.broker.max_want,
             "keep": broker.threads.keep,
             "run": server.run,
@@ -89,31 +93,40 @@ class Taker:
             facts["expect"] = expected_us
         return Question(facts, asked_s, broker.clock.monotonic())
 
-    def told(self, question: Question, over: Sequence[str], *, by_look: bool) -> None:
+    def told(self, question: Question, over: Sequence[str], *, by_look: bool) -> bool:
         """Hands over what a reply deals, to threads that are free, or are so with the leases that are `over` now. What
         needs more than that is for the consumer thread: the one that looked, or will at once. Called before the next
-        question is put.
+        question is put. Whether the bell thread is to listen anew.
         """
         broker = self._broker
         if isinstance(question.reply, Exception):
             broker.threads.release(*over, look=False)
             self.failed(question.reply)
-            return
+            return False
         verdict, now_us, next_us, outbox, dealt, more = question.reply
         if verdict in (b"configure", b"clock"):
             broker.threads.release(*over, look=False)
             if not by_look:
                 self._look_in(0)
-            return
+            return False
         self.clock.saw(now_us, question.asked_s)
         self._nonce = None
         self.outbox = outbox
-        send_by_s = question.asked_s + 0.9 * broker.settings.broker.lease_s
         poll_s = broker.settings.broker.idle_poll_s
         self._look_in(poll_s if next_us < 0 else min(poll_s, max(0.0, (next_us - now_us) / 1e6)))
-        cards = [read_card(card, now_us, send_by_s, question.taken_s) for card in dealt]
-        if broker.threads.deal(cards, bool(more), over):
-            self.nudge_bell()
+        return broker.threads.deal(self._cards(question, now_us, dealt), bool(more), over)
+
+    def _cards(self, question: Question, now_us: int, dealt: list[list[bytes]]) -> list[Card]:
+        send_by_s = question.asked_s + 0.9 * self._broker.settings.broker.lease_s
+        return [read_card(card, now_us, send_by_s, question.taken_s) for card in dealt]
+
+    def unheard(self) -> list[Card]:
+        """What a lost reply dealt to a process that asks for nothing more. Raises redis-py's errors."""
+        if self._nonce is None:
+            return []
+        question = self.question(describe_server(self._broker.client))
+        _, now_us, _, _, dealt, _ = self._broker.scripts("take", question.facts | {"want": 0})
+        return self._cards(question, now_us, dealt)
 
     def failed(self, error: BaseException) -> None:
         """A question without an answer. What was refused for good may have been carried out in part: claims it has made
@@ -128,6 +141,12 @@ class Taker:
 
     def nudge_bell(self) -> None:
         self._broker.ending.nudge_bell()
+
+    def pass_on(self) -> None:
+        """A bell that was heard for a thread which has a job by now rings for somebody else."""
+        if bell := self._broker.threads.unheeded():
+            with contextlib.suppress(redis.RedisError):
+                self._broker.client.rpush(bell, "1")
 
     def _see_to(self, question: Question) -> None:
         """What a reply asks for before jobs are dealt."""

@@ -26,6 +26,7 @@ class Threads:
         self._look_at: float | None = 0.0
         self._more = False
         self._bells: list[str] = []
+        self._rung: str | None = None
         self.total = 0
         self.draining = False
         self._drains_since = 0.0
@@ -90,7 +91,7 @@ class Threads:
             will_be_free = max(0, self.room + ending)
             lacking = self._stood_in_way(self.free, will_be_free) and not (self.draining or self.stopped)
             if lacking:
-                self._look_at = None
+                self._look_at = self._rung = None
             return lacking
 
     def _stood_in_way(self, were_free: int, are_free: int) -> bool:
@@ -120,10 +121,20 @@ class Threads:
         self._bells = []
         return True
 
-    def wake(self) -> None:
+    def wake(self, bell: str | None = None) -> None:
+        """Look now; `bell`: the key of the one that was heard."""
         with self._condition:
             self._look_at = 0.0
+            self._rung = bell or self._rung
             self._condition.notify_all()
+
+    def unheeded(self) -> str | None:
+        """The bell that was heard, where nobody has looked since and nobody can: what it rang for is for others."""
+        with self._condition:
+            if self._rung is None or (self.free > 0 and not self.draining):
+                return None
+            bell, self._rung = self._rung, None
+            return bell
 
     def look_again_at(self, moment: float) -> None:
         """The next look, in `time.monotonic()` seconds; a wake that came meanwhile stays."""
@@ -167,7 +178,7 @@ class Threads:
                     return False
                 ready = self._look_at is not None and self._look_at <= now and self.free > 0
                 if ready:
-                    self._look_at = None
+                    self._look_at = self._rung = None
                     return True
                 if now >= until:
                     return False

@@ -4,7 +4,9 @@ Threads that end jobs at the same time share one call, and when nothing but the 
 from asking for more, that call asks for it as well: under load one call serves several jobs from end to beginning.
 While threads hear what a call brought them, the store decides the next one for those who have come meanwhile.
 Promise: each end is carried out and answered on its own, whoever asks for all; nobody waits for others to come, and
-nobody asks while another does. Scope: who speaks when; what an answer means is `acknowledging.py`'s and `taking.py`'s.
+nobody asks while another does. An exception raised in a thread from outside (dramatiq's TimeLimit does that, and is not
+used here) would leave those in line behind it. Scope: who speaks when; what an answer means is `acknowledging.py`'s and
+`taking.py`'s.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ STILL_IN_HAND = (b"missing", b"forgotten")
 """Ends that will be said again: the store has to be reminded of the job first."""
 TOGETHER = 32
 """Ends in one call: one thread must not work for the others without end, nor the store stand still for them."""
+TOGETHER_BYTES = 1_000_000
+"""What ends say in one call, unless one alone says more: an answer of megabytes must not make others wait for longer
+than they wait for the store, and be said again with it.
+"""
 AHEAD = 2
 """So many in line are said before others hear their answers; one alone may be joined by others meanwhile."""
 Answers = tuple[list[Any], Any]
@@ -49,6 +55,10 @@ class Entry:
         """Where it leads: a call that was put for it already."""
         self._gate = threading.Lock()
         self._gate.acquire()
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.blobs))
 
     @property
     def lease(self) -> str:
@@ -101,6 +111,10 @@ class Turn:
         found: Question | None = self._said(Entry("take", {}, ()))
         return found
 
+    def pass_on(self) -> None:
+        """A bell that no thread of this process can answer any more rings for others."""
+        self._taker.pass_on()
+
     def close(self) -> None:
         self._line.close()
 
@@ -119,8 +133,9 @@ class Turn:
     def _lead(self, first: Entry) -> None:
         """Speaks for whoever is in line, and hands the lead to the next in line, if there is one."""
         call, first.call = first.call or self._put(self._in_line()), None
+        deaf = False
         try:
-            self._hear(call)
+            deaf = self._hear(call)
         except BaseException as error:
             unheard = [entry for entry in call.entries if entry.answer is None]
             for entry in unheard:
@@ -133,6 +148,9 @@ class Turn:
             woken.insert(0 if heir.call else len(woken), heir)
         for entry in woken:
             entry.wake()
+        if deaf:  # asked over another connection, for which nobody is to wait
+            self._taker.nudge_bell()
+        self.pass_on()
 
     def _heir(self) -> Entry | None:
         """Who leads from now on; where several are in line, with a call that the store begins to decide at once."""
@@ -146,8 +164,15 @@ class Turn:
         return heir
 
     def _in_line(self) -> list[Entry]:
+        found: list[Entry] = []
+        size = 0
         with self._mutex:
-            return [self._entries.popleft() for _ in range(min(TOGETHER, len(self._entries)))]
+            while self._entries and len(found) < TOGETHER:
+                size += self._entries[0].size
+                if found and size > TOGETHER_BYTES:
+                    break
+                found.append(self._entries.popleft())
+        return found
 
     def _put(self, entries: list[Entry]) -> Call:
         """A call that the store may be deciding already."""
@@ -163,8 +188,10 @@ class Turn:
             call.read = _raising(error)
         return call
 
-    def _hear(self, call: Call) -> None:
-        """Its answers. The threads of its ends are free at the same moment, before any of them goes on."""
+    def _hear(self, call: Call) -> bool:
+        """Its answers. The threads of its ends are free at the same moment, before any of them goes on. True when the
+        bell thread is to listen anew.
+        """
         question, looks = call.question, call.looks
         try:
             answers, reply = call.read()
@@ -177,11 +204,12 @@ class Turn:
         over = [end.lease for end in call.ends if isinstance(end.answer, bytes) and end.answer not in STILL_IN_HAND]
         if question is not None:
             question.reply = reply
-            self._taker.told(question, over, by_look=bool(looks))
-        elif self._threads.release(*over):
-            self._taker.nudge_bell()
+            deaf = self._taker.told(question, over, by_look=bool(looks))
+        else:
+            deaf = self._threads.release(*over)
         for look in looks:
             look.answer = reply if isinstance(reply, Exception) else question
+        return deaf
 
     def _asked(self, ends: list[Entry], in_hand: set[str], question: Question | None) -> Callable[[], Answers]:
         """Puts what there is to say; what is returned reads the answers."""

@@ -35,6 +35,11 @@ def refund() -> dict[str, Any]:
     return {"mode": "refund"}
 
 
+def as_if_never_taken() -> Fate:
+    """A job that never started: the same place in line, the permit back, nothing counted."""
+    return Fate("park", refund(), {"wait": 0, "attempt": 0})
+
+
 def answered(age_s: float) -> dict[str, Any]:
     """The first byte of the answer came `age_s` seconds ago: the call arrived before that."""
     return {"mode": "answered", "age": max(0, int(age_s * 1_000_000))}

@@ -5,11 +5,12 @@
 -- Hands out jobs for threads that are free now: takes back lapsed leases, expires what is overdue, respects holds and
 -- caps, chooses budgets and lanes by priority then fairly, takes permits in all windows of a budget or none, leases.
 -- KEYS[1] prefix
--- ARGV[2] JSON {worker, nonce, want = free threads, keep = 1 when the last thread is kept for urgent work,
+-- ARGV[2] JSON {worker, nonce, number = of this nonce among the worker's, ascending, want = free threads,
+--   most = jobs at once or absent, keep = 1 when the last thread is kept for urgent work,
 --   run = server run id, durable (bool), mode = probe|wait|fresh, lease_us, transit_us, expect = server µs expected by
 --   the worker's own clock or absent}
--- returns {verdict, now µs, next µs or -1, outbox size, {card…}, 1 when work is left for want of a thread}; verdict 'ok' | 'configure' | 'clock' (compare
---   clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, account, operation, group, priority,
+-- returns {verdict, now µs, next µs or -1, outbox size, {card…}, 1 when work is left for want of a thread}; verdict
+--   'ok' | 'configure' | 'clock' (compare clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, account, operation, group, priority,
 --   attempts, crashes, deadline µs, taken µs, created µs, chain, hold it probes or ''}, or its first three where the
 --   message is gone
 
@@ -22,7 +23,8 @@ if A.expect and now - A.expect > 100000 then return {'clock', now, -1, 0, {}, 0}
 suspect_check(A.run, A.durable, A.lease_us, A.mode, now)
 leases_shift_gap(now, A.lease_us)
 
--- a lost reply: the same nonce gets the same leases
+-- a lost reply: the same nonce gets the same leases. A question that was held up until a later one had been answered is
+-- nobody's any more: what it deals would take the names of claims that hold.
 local before = redis.call('GET', k_nonce(A.worker))
 if before then
   local record = cmsgpack.unpack(before)
@@ -39,6 +41,7 @@ if before then
     end
     return {'ok', now, now, redis.call('ZCARD', k_outbox()), cards, 1}
   end
+  if (A.number or 0) < (record.number or 0) then return {'ok', now, now, redis.call('ZCARD', k_outbox()), {}, 0} end
 end
 
 if now < QUIET then return {'quiet', now, QUIET, redis.call('ZCARD', k_outbox()), {}, 0} end
@@ -65,9 +68,9 @@ local ctx = {worker = A.worker, nonce = A.nonce, lease_us = A.lease_us, given = 
 local out = {}
 local keep = 0
 if A.keep == 1 and URGENT > now - 600000000 then keep = 1 end
+local function wanted(p) return math.min(A.want - (p > 0 and keep or 0), A.most or A.want) - #out end
 for p = 0, 2 do
-  local want = A.want - #out
-  if p > 0 then want = want - keep end
+  local want = wanted(p)
   local looked = 0
   while want > 0 do
     local groups = redis.call('ZRANGEBYSCORE', k_ready(p), '-inf', I(now), 'LIMIT', 0, want)
@@ -85,7 +88,7 @@ for p = 0, 2 do
   end
 end
 if #ctx.given > 0 then
-  redis.call('SET', k_nonce(A.worker), cmsgpack.pack({nonce = A.nonce, leases = ctx.given}), 'PX', 600000)
+  redis.call('SET', k_nonce(A.worker), cmsgpack.pack({nonce = A.nonce, number = A.number, leases = ctx.given}), 'PX', 600000)
 end
 
 -- when something can be taken next; a worker left with nothing free passes on what is ready
@@ -95,7 +98,7 @@ local function sooner(score)
   if score and (at < 0 or tonumber(score) < at) then at = tonumber(score) end
 end
 for p = 0, 2 do
-  local left = A.want - #out - (p > 0 and keep or 0)
+  local left = wanted(p)
   local head = tonumber(redis.call('ZRANGE', k_ready(p), 0, 0, 'WITHSCORES')[2])
   if left > 0 then
     sooner(head)

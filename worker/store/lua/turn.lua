@@ -7,8 +7,8 @@
 -- alone; and in the same call the next jobs for the threads that are free then. What a call costs before it decides
 -- anything is paid once for all of them. An end that cannot be carried out says so and leaves the others alone.
 -- KEYS[1] prefix; ARGV[2] JSON {ends = [{decision, blobs = how many, in_hand = whether a thread is free when it is over,
--- and the facts of that decision}], take = facts of that decision or absent; `want` counts threads that are free
--- already, below 0 when there are too few, and `most` is the most to want}; ARGV[3..] the blobs of each end, in order
+-- and the facts of that decision}], take = facts of that decision or absent; its `want` counts threads that are free
+-- already, below 0 when there are too few}; ARGV[3..] the blobs of each end, in order
 -- returns {{one answer per end: what its decision returns, or an error}, what take returns, or an error, or false}
 
 local function decide_end(name)
@@ -45,5 +45,5 @@ end
 apart(read_clock())
 if not asked.take then return {answers, false} end
 A, ARGV = asked.take, words
-A.want = math.min(A.want + free, A.most)
+A.want = A.want + free
 return {answers, attempt(decide_take)}
