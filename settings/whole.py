@@ -26,6 +26,13 @@ from settings.secret import RedisAddress, SecretFile
 from settings.section import Url, not_bool, wrong
 from settings.stellantis import Stellantis
 
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def in_the_checkout(folder: Path) -> Path:
+    """The same folder wherever a program is started: its store would be another one in every place otherwise."""
+    return CHECKOUT / folder
+
 
 def dotted_names(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names or not all(part.isidentifier() for name in names for part in name.split(".")):
@@ -71,7 +78,9 @@ class Settings(BaseSettings):
     modules: Annotated[tuple[str, ...], AfterValidator(dotted_names)] = Field(
         default=("tasks",), description='a list of Python modules that name operations, such as ["tasks"]'
     )
-    var_dir: Path = Field(default=Path("var"), description="the path of a folder for files that may be deleted")
+    var_dir: Annotated[Path, AfterValidator(in_the_checkout)] = Field(
+        default=Path("var"), description="the path of a folder for files that may be deleted"
+    )
     hub: Hub = Field(default=Hub(), description="a table of the hub's settings")
     stellantis: Stellantis = Field(default=Stellantis(), description="a table of the Stellantis API's settings")
     intake: IntakeSection = Field(default=IntakeSection(), description="a table of the HTTP intake's settings")

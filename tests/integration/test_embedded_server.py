@@ -265,7 +265,7 @@ def test_a_folder_that_is_in_use_is_refused_with_its_pid(tmp_path: Path) -> None
 
 def test_a_file_in_place_of_the_folder_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(StoreUnavailable, match=r"data cannot hold the data .* it is a file"):
+    with pytest.raises(StoreUnavailable, match=r"data cannot hold the data .* it is a file; name .* PACELINE_VAR_DIR"):
         EmbeddedServer.start(tmp_path / "data")
 
 

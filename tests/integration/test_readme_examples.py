@@ -1,6 +1,7 @@
 """What the README says about asking for calls works as it is printed, in processes without any settings of a test."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,20 @@ def test_a_script_whose_settings_are_wrong_is_told_in_one_line(redis_url: str) -
     done = run("from tasks.hub import authorize_token", {"PACELINE_REDIS_URL": redis_url, "PACELINE_THREDS": "3"})
     assert done.returncode == 2
     assert done.stderr == "paceline: PACELINE_THREDS: unknown variable, did you mean PACELINE_THREADS?\n"
+
+
+def test_calls_asked_for_from_another_folder_are_in_the_checkouts_own_store(tmp_path: Path, sandbox: Sandbox) -> None:
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    for package in ("settings", "tasks", "worker"):
+        shutil.copytree(ROOT / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
+    elsewhere.mkdir()
+    environ = surroundings() | sandbox.environment() | {"PYTHONPATH": str(checkout)}
+    words = {"env": environ, "capture_output": True, "text": True, "timeout": 60, "check": False}
+    code = f"{printed()[0]}\nprint(message.message_id)"
+    asked = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, **words)
+    assert asked.returncode == 0, asked.stderr
+    show = [sys.executable, "-m", "worker", "jobs", "show", asked.stdout.strip()]
+    for folder in (checkout, elsewhere):
+        shown = subprocess.run(show, cwd=folder, **words)
+        assert shown.returncode == 0, shown.stderr
+    assert list(elsewhere.iterdir()) == []

@@ -233,3 +233,13 @@ def test_addresses_lose_their_trailing_slash() -> None:
         load({"PACELINE_HUB__BASE_URL": "https://hub.example/ocpi/2.2.1/"}).hub.base_url
         == "https://hub.example/ocpi/2.2.1"
     )
+
+
+def test_a_folder_is_the_checkouts_unless_its_whole_path_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkout = Path(__file__).resolve().parents[2]
+    monkeypatch.chdir(tmp_path)
+    assert load({}).var_dir == checkout / "var"
+    assert load({"PACELINE_VAR_DIR": "here/or/there"}).var_dir == checkout / "here/or/there"
+    assert load({"PACELINE_VAR_DIR": str(tmp_path)}).var_dir == tmp_path

@@ -222,7 +222,10 @@ def _prepared(folder: Path) -> Path:
         (folder / "gate.lock").touch()
     except OSError as error:
         reason = "it is a file" if folder.is_file() else error.strerror or type(error).__name__
-        raise StoreUnavailable(f"{folder} cannot hold the data of the embedded server: {reason}") from None
+        raise StoreUnavailable(
+            f"{folder} cannot hold the data of the embedded server: {reason}; name a folder that can in "
+            "PACELINE_VAR_DIR, or a store of your own in PACELINE_REDIS_URL."
+        ) from None
     return folder
 
 
