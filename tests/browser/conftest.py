@@ -40,7 +40,7 @@ class Scene:
             "careful": f"/dead-letters/{self.careful}", "plan": "/dead-letters/plan?verb=redrive",
             "jobs": "/jobs", "job": f"/jobs/{self.waits}", "lanes": "/lanes", "workers": "/workers", "audit": "/audit",
             "policy": "/policy", "history": "/alerts?pile=history", "ignored": "/problems?state=ignored",
-            "empty": "/dead-letters?class=never", "mistake": "/dead-letters?since=x", "missing": "/jobs/0-none",
+            "empty": "/dead-letters?class=wrong_path", "mistake": "/dead-letters?since=x", "missing": "/jobs/0-none",
         }  # fmt: skip
 
 

@@ -55,6 +55,31 @@ def test_nothing_dead_is_said_in_one_line(run: Terminal) -> None:
     assert run("dlq", "export").out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("dlq list --class not_fund", "did you mean 'not_found'"),
+        ("dlq problems --class not_fund", "did you mean 'not_found'"),
+        ("dlq redrive --class nonsense --dry-run", "expected --class to be a class of the error table"),
+        ("dlq redrive --filter class=nonsense --dry-run", "expected --class to be a class of the error table"),
+        ("dlq list --account hub:XX", "expected --account to be an account"),
+        ("dlq list --operation hub.get_locatoin", "did you mean 'hub.get_location'"),
+        ("dlq list --since 1h --until 2h", "expected --since to be before --until"),
+        ("dlq list --since 2099-01-01T00:00:00Z", "got one in the future"),
+        ("dlq problems --since 2099-01-01T00:00:00Z", "got one in the future"),
+        ("jobs list --account hub:IN-ABX", "did you mean 'hub:IN-"),
+        ("jobs list --operation stellantis.b2b.nope", "expected --operation to be an operation"),
+        ("lanes list --account hub:XX", "expected --account to be an account"),
+        ("alerts list --account hub:XX", "expected --account to be an account"),
+        ("tail --account hub:XX --for 1s", "expected --account to be an account"),
+    ],
+)
+def test_a_misspelt_value_is_no_empty_list(run: Terminal, words: str, said: str) -> None:
+    answer = run(*words.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+
+
 def test_letters_are_grouped_by_their_cause(bench: Bench, run: Terminal) -> None:
     letters = {not_found(bench) for _ in range(3)} | {unknown(bench)}
     records = run("dlq", "problems", "--json").records

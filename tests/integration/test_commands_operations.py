@@ -108,13 +108,13 @@ def test_a_filter_is_the_one_of_the_consoles_addresses(bench: Bench, run: Termin
     letters(bench, 1)
     for asked in ("class=not_found", "/dead-letters?class=not_found&since=2h", "account=hub%3AIN-ABC"):
         assert run("dlq", "redrive", "--filter", asked, "--dry-run", "--json").record["letters"] == 1
-    assert run("dlq", "redrive", "--filter", "class=never", "--dry-run", "--json").record["letters"] == 0
+    assert run("dlq", "redrive", "--filter", "class=wrong_path", "--dry-run", "--json").record["letters"] == 0
     for words, said in (
         (("--filter", "colour=red"), "expected account, operation, class, problem, since, until, pile"),
         (("--filter", "since=yesterday"), "expected since to be a length of time"),
         (("--filter", "pile=discarded"), "restore them first"),
         (("--filter", "class=a", "--class", "b"), "expected error_class in --filter or as an option, got both"),
-        (("--filter", "class=a", "0-some"), "expected ids or a filter, got both"),
+        (("--filter", "class=malformed", "0-some"), "expected ids or a filter, got both"),
         (("0-some", "--pace", "3"), "expected --wait, --pace or --keep-priority with a filter, got ids"),
         (("--all", "--priority", "urgent"), "--keep-priority leaves it as it was"),
         (("--all", "--priority", "bulk", "--keep-priority"), "expected --keep-priority or --priority, got both"),

@@ -94,7 +94,7 @@ def test_a_hundred_thousand_letters_are_looked_at_page_by_page(
             "by all three": "/dead-letters?account=hub:IN-ABC&operation=hub.operation_3&class=no_access",
             "by account and class": "/dead-letters?account=stellantis:fleet-1&class=outcome_unknown",
             "by class, last hour": "/dead-letters?class=no_access&since=1h",
-            "nothing fits": "/dead-letters?operation=hub.operation_3&class=never",
+            "nothing fits": "/dead-letters?operation=hub.operation_3&class=wrong_path",
             "lanes": "/lanes",
             "plan for a problem": f"/dead-letters/plan?verb=redrive&problem={problem}",
             "plan for all": "/dead-letters/plan?verb=redrive",

@@ -209,6 +209,34 @@ def test_mistakes_in_an_address_are_said(seat: Seat) -> None:
         assert HOSTILE not in answer.text
 
 
+def test_a_filter_that_cannot_be_used_is_shown_on_its_page_with_what_is_wrong(seat: Seat) -> None:
+    for address, said, kept in (
+        ("/dead-letters?account=hub:IN-ABC&since=yesterday", "a length of time such as 30s", 'value="yesterday"'),
+        ("/dead-letters?since=1h&until=2h", "expected since to be before until", 'value="1h"'),
+        ("/dead-letters?since=2099-01-01T00:00:00Z", "got one in the future", "2099-01-01"),
+        ("/problems?since=soon", "a length of time such as 30s", 'value="soon"'),
+        ("/problems?state=odd", "expected one of open", 'name="since"'),
+        ("/jobs?state=odd&priority=bulk", "state: expected one of", "<option selected>bulk"),
+    ):
+        answer = seat.get(address)
+        assert (answer.status, said in answer.text, kept in answer.text) == (400, True, True), address
+        assert 'class="filters"' in answer.text and 'aria-label="Pages"' in answer.text, address
+
+
+def test_an_address_with_a_word_that_nothing_has_is_still_a_page_and_says_so(seat: Seat) -> None:
+    for address, said in (
+        ("/dead-letters?class=not_fund", "not_found"),
+        ("/dead-letters?account=hub:XX", "expected account to be an account"),
+        ("/problems?operation=hub.get_locatoin", "hub.get_location"),
+        ("/jobs?account=hub:XX", "expected account to be an account"),
+    ):
+        answer = seat.get(address)
+        assert (answer.status, said in answer.text, 'role="alert"' in answer.text) == (200, True, True), address
+    for name in ("dead-letters", "problems", "jobs"):
+        assert seat.get(f"/export/{name}.csv?operation=hub.nope").status == 400
+    assert 'role="alert"' not in seat.get("/dead-letters?class=not_found&account=hub:IN-ABC&since=2h").text
+
+
 def test_what_is_not_there_is_a_page_that_says_so(seat: Seat) -> None:
     for path in ("/problems/0123456789abcdef", "/dead-letters/0-none", "/jobs/0-none", "/lanes/x/y", "/static/none.css",
                  "/static/../mount.py", "/static/%2e%2e/mount.py", "/static/..%2fmount.py", "/dead-letters/%00",

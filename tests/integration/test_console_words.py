@@ -139,7 +139,7 @@ def test_lists_are_files_with_everything_that_fits(seat: Seat, monkeypatch: pyte
     assert next(row for row in rows if row["id"] == jobs[0])["because"].startswith("'=HYPERLINK"), "text, no formula"
     lines = [json.loads(line) for line in seat.get("/export/dead-letters.jsonl?class=not_found").text.splitlines()]
     assert {line["id"] for line in lines} == {row["id"] for row in rows}
-    assert seat.get("/export/dead-letters.csv?class=never").text.startswith("id,state")
+    assert seat.get("/export/dead-letters.csv?class=wrong_path").text.startswith("id,state")
     for name in ("problems", "alerts", "audit"):
         for form in ("csv", "jsonl"):
             assert seat.get(f"/export/{name}.{form}").status == 200, (name, form)

@@ -145,6 +145,34 @@ def test_a_query_that_is_not_understood_is_refused_and_never_ignored(web: Web, p
     assert query.partition("=")[0] in said.json["detail"]
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/v1/dead-letters?class=not_fund", "did you mean 'not_found'"),
+        ("/v1/problems?class=not_fund", "did you mean 'not_found'"),
+        ("/v1/dead-letters?account=hub:XX", "expected ?account= to be an account"),
+        ("/v1/lanes?account=stellantis:flet-1", f"did you mean '{CAR}'"),
+        ("/v1/jobs?account=hub:XX", "expected ?account= to be an account"),
+        ("/v1/jobs?operation=stellantis.b2b.get_vehicle_stat", "did you mean 'stellantis.b2b.get_vehicle_status'"),
+        ("/v1/dead-letters?since=1h&until=2h", "expected ?since= to be before ?until="),
+        ("/v1/dead-letters?since=2099-01-01T00:00:00Z", "got one in the future"),
+        ("/v1/problems?since=2099-01-01T00:00:00Z", "got one in the future"),
+    ],
+)
+def test_a_misspelt_value_is_refused_and_never_taken_for_an_empty_list(web: Web, address: str, said: str) -> None:
+    answer = web.ask("GET", address)
+    assert (answer.status, answer.problem) == (400, "malformed")
+    assert said in answer.json["detail"]
+
+
+def test_what_died_of_an_operation_that_is_gone_stays_findable(web: Web, desk: Desk) -> None:
+    """The desk's operations and account are in no catalogue and no settings of the web process."""
+    jobs = bury(desk, 2)
+    for path in ("/v1/dead-letters?", "/v1/jobs?state=dead&"):
+        found = web.ask("GET", f"{path}operation={READ}&account={CAR}").json["items"]
+        assert sorted(one["id"] for one in found) == sorted(jobs), path
+
+
 def test_a_list_is_had_as_a_file_with_all_that_fits(web: Web, desk: Desk) -> None:
     jobs: list[str] = []
     for _ in range(6):  # more than the longest page

@@ -52,7 +52,10 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(web: Web, letters: Desk
     assert (problem["class"], problem["count"], lane["count"]) == ("malformed", 3, 3)
     assert said["pace"] > 0 and said["plan"]["least_s"] > 0
     assert web.ask("GET", "/v1/dead-letters").json["items"][0]["discarded"] is False
-    assert made(web, filter={"class": "never"})["plan"]["letters"] == 0
+    for wrong, said in (({"class": "not_fund"}, "'not_found'"), ({"since": "1h", "until": "2h"}, "before until")):
+        refused = web.ask("POST", "/v1/operations", DISCARD | {"filter": wrong})
+        assert refused.status in (400, 422) and said in refused.json["detail"]
+    assert made(web, filter={"class": "wrong_path"})["plan"]["letters"] == 0
     assert made(web, limit=2)["plan"]["letters"] == 2
 
 

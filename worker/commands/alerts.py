@@ -34,6 +34,7 @@ def alerts() -> None:
 @with_session
 def list_command(session: Session, everything: bool, account: str | None, as_json: bool) -> None:
     """List the alerts that stand, last changed first."""
+    session.check_words(account=account)
     found = Alerts(session.partition).find(resolved=everything, account=account)
     if as_json:
         for alert in found:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from worker.accept.moments import moment_us
+from worker.accept.moments import check_range, moment_us
 from worker.commands.answers import asked, died_of, efforts, identity
 from worker.commands.bundling import write_bundle
 from worker.commands.letter_options import filter_options, wanted_from
@@ -42,6 +42,8 @@ def problems_command(
 ) -> None:  # fmt: skip
     """List dead letters by cause: one line per problem, last seen first."""
     since_us = None if since is None else moment_us("--since", since, session.partition.now_us())
+    check_range("--since", since_us, "--until", None, session.partition.now_us())
+    session.check_words(operation=operation, error_class=error_class)
     found = session.problems.find(
         operation=operation, error_class=error_class, since_us=since_us, resolved=resolved, limit=limit
     )

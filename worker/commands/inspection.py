@@ -112,6 +112,7 @@ def list_command(
     `awaiting` are commands that were accepted and whose result is still to come. Of jobs that are done or cancelled the
     last ones are listed, a few seconds after; every other is found by its id or key as long as it is kept.
     """
+    session.check_words(account=account, operation=operation)
     wanted = Sought(states, account, operation, priority, job_id, key)
     if job_id is not None or key is not None:
         kept = [one.name for one in KeyRing(session.partition).all()]

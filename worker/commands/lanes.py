@@ -32,6 +32,7 @@ def lanes() -> None:
 @with_session
 def list_command(session: Session, account: str | None, operation: str | None, busy: bool, as_json: bool) -> None:
     """List every lane: who waits by priority, what is in flight, holds, budgets, the next permit."""
+    session.check_words(account=account, operation=operation)
     found = [lane for lane in session.lanes.all(account, operation) if lane.busy or not busy]
     holds = session.holds.all()
     figures = quotas(session.partition)

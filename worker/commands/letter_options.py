@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import click
 
-from worker.accept.moments import moment_us
+from worker.accept.moments import check_range, moment_us
 from worker.commands.session import Session
 from worker.commands.values import MOMENT
 from worker.console.query import WORDS, read_query
@@ -84,10 +84,11 @@ def wanted_from(session: Session, options: dict[str, Any]) -> Filter:
     since, until = (
         None if options[name] is None else moment_us(f"--{name}", options[name], now_us) for name in ("since", "until")
     )
+    check_range("--since", since, "--until", until, now_us)
+    named = {name: options[name] for name in ("account", "operation", "error_class")}
+    session.check_words(**named)
     return Filter(
-        account=options["account"],
-        operation=options["operation"],
-        error_class=options["error_class"],
+        **named,
         problem=options["problem"],
         since_us=since,
         until_us=now_us if until is None else min(until, now_us),

@@ -22,6 +22,7 @@ from worker.deliver.credentials import Credentials
 from worker.errors import Refused, StoreUnavailable
 from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
+from worker.fail.filter_words import FilterWords
 from worker.fail.overriding import table_of
 from worker.fail.problem import Problems
 from worker.limiter.holds import Holds
@@ -143,6 +144,15 @@ class Session:
     @cached_property
     def letters(self) -> DeadLetters:
         return DeadLetters(self.partition)
+
+    def check_words(
+        self, *, account: str | None = None, operation: str | None = None, error_class: str | None = None
+    ) -> None:
+        """Raises `Refused` for a filter's word that nothing can have."""
+        if operation is not None:
+            self.load_catalogue()
+        words = FilterWords(self.accounts, self.partition)
+        words.check("--{}".format, account=account, operation=operation, error_class=error_class)
 
     @cached_property
     def bulk(self) -> BulkActions:

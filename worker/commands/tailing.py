@@ -47,6 +47,7 @@ def tail_command(
     """
     if strange := sorted(set(states) - set(STATES)):
         raise Refused(f"--state: expected one of {', '.join(STATES)}, got {', '.join(strange)[:80]}; correct it.")
+    session.check_words(account=account, operation=operation)
     news = News(session.partition)
     news.begin()
     say("following what happens from now on; Ctrl-C ends it.")

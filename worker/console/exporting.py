@@ -19,9 +19,10 @@ from worker.commands.output import utc
 from worker.console.crew import entry_of
 from worker.console.jobs import sought
 from worker.console.parts import Parts
-from worker.console.query import read_query
+from worker.console.query import Query, read_query
 from worker.console.rendering import parts_of
 from worker.errors import NotFound
+from worker.fail.dead_letter import Filter
 from worker.store.partition import CHUNK
 
 Row = dict[str, Any]
@@ -38,8 +39,15 @@ AUDIT = ("at", "by", "what", "reason", "scope", "count", "jobs", "filter", "more
 
 
 def letters(parts: Parts, given: Mapping[str, str]) -> Iterator[Row]:
-    wanted = read_query(given).wanted(parts.partition.now_us())
+    wanted = _checked(parts, read_query(given))
     return (_letter(job) for job in parts.letters.find(wanted))
+
+
+def _checked(parts: Parts, query: Query) -> Filter:
+    """The filter. Raises `Refused`: a file of nothing would be taken for an answer."""
+    wanted = query.wanted(parts.partition.now_us())
+    parts.words.check(str, account=wanted.account, operation=wanted.operation, error_class=wanted.error_class)
+    return wanted
 
 
 def _letter(job: Job) -> Row:
@@ -54,6 +62,7 @@ def _letter(job: Job) -> Row:
 
 def jobs(parts: Parts, given: Mapping[str, str]) -> Iterator[Row]:
     search, wanted, after = JobSearch(parts.partition), sought(given), None
+    parts.words.check(str, account=wanted.account, operation=wanted.operation)
     while True:
         page = search.page(wanted, after, CHUNK)
         yield from (_job(job) for job in page.jobs)
@@ -71,10 +80,9 @@ def _job(job: Job) -> Row:
 
 
 def problems(parts: Parts, given: Mapping[str, str]) -> Iterator[Row]:
-    asked = read_query(given)
-    since_us = asked.wanted(parts.partition.now_us()).since_us
+    wanted = _checked(parts, read_query(given))
     found = parts.problems.find(
-        operation=asked.operation or None, error_class=asked.error_class or None, since_us=since_us, resolved=True
+        operation=wanted.operation, error_class=wanted.error_class, since_us=wanted.since_us, resolved=True
     )
     state = given.get("state", "")
     for one in found:

@@ -19,7 +19,7 @@ from worker.accept.jobs import Chain, Job, merged
 from worker.accept.operation import operations
 from worker.accept.waiting import waiting_for
 from worker.console.acting import person_of
-from worker.console.letters import choices
+from worker.console.letters import choices, unknown
 from worker.console.parts import Parts
 from worker.console.query import LONGEST
 from worker.console.rendering import parts_of, render
@@ -37,9 +37,11 @@ def jobs(request: Request) -> Response:
     """The list; what was searched for is found by id first, then by key."""
     parts, given = parts_of(request), request.query_params
     searched = given.get("q", "").strip()[:255]
-    said, wanted = _said(given), sought(given)
-    search, following = JobSearch(parts.partition), ""
-    if searched:
+    said, search, following = _said(given), JobSearch(parts.partition), ""
+    wanted, sorry = _asked(parts, given)
+    if wanted is None:
+        found: list[Job] = []
+    elif searched:
         found = _named(parts, search, searched, wanted)
         if len(found) == 1:
             return RedirectResponse(address_of(found[0]), 303)
@@ -52,6 +54,8 @@ def jobs(request: Request) -> Response:
     return render(
         request,
         "jobs.html",
+        400 if wanted is None else 200,
+        sorry=sorry,
         jobs=found,
         following=following,
         searched=searched,
@@ -68,6 +72,15 @@ def jobs(request: Request) -> Response:
 
 def _said(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given.get(name, "").strip()[:LONGEST] for name in FILTERS}
+
+
+def _asked(parts: Parts, given: Mapping[str, str]) -> tuple[Sought | None, str]:
+    """The filters, None where they cannot be used, and what there is to say of them."""
+    try:
+        wanted = sought(given)
+    except Refused as error:
+        return None, str(error)
+    return wanted, unknown(parts, wanted)
 
 
 def sought(given: Mapping[str, str]) -> Sought:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from worker.accept.job_search import Sought
 from worker.accept.operation import operations
 from worker.console.bundles import bundle_response
-from worker.console.finding import Finding, Mark
-from worker.console.query import read_query
+from worker.console.finding import Finding, Mark, Page
+from worker.console.parts import Parts
+from worker.console.query import Query, forgiving
 from worker.console.rendering import parts_of, render
 from worker.console.story import story_of
 from worker.console.views import views_of
-from worker.errors import NotFound
+from worker.errors import NotFound, Refused
 from worker.fail.bundle import case_of
-from worker.fail.dead_letter import Which, advise, require_letter
+from worker.fail.dead_letter import Filter, Which, advise, require_letter
 from worker.fail.redrive import ROUNDS
 from worker.store.partition import Partition
 
@@ -29,13 +31,15 @@ CHOICES = 200
 def letters(request: Request) -> Response:
     """Newest first, a page at a time."""
     parts = parts_of(request)
-    query = read_query(request.query_params)
     now_us = parts.partition.now_us()
+    query, wanted, sorry = asked_for(request, now_us)
     before = Mark.read(request.query_params.get("before", ""))
-    page = Finding(parts.partition).page(query.wanted(now_us), before)
+    page = Page([], None, 0) if wanted is None else Finding(parts.partition).page(wanted, before)
     return render(
         request,
         "letters.html",
+        400 if wanted is None else 200,
+        sorry=sorry,
         now_us=now_us,
         query=query,
         page=page,
@@ -47,6 +51,30 @@ def letters(request: Request) -> Response:
         live="offer",
         on="letters",
     )
+
+
+def asked_for(request: Request, now_us: int) -> tuple[Query, Filter | None, str]:
+    """The filter in the page's address, None where it cannot be used, and what there is to say of it."""
+    query, sorry = forgiving(request.query_params)
+    if sorry:
+        return query, None, sorry
+    try:
+        wanted = query.wanted(now_us)
+    except Refused as error:
+        return query, None, str(error)
+    return query, wanted, unknown(parts_of(request), wanted)
+
+
+def unknown(parts: Parts, wanted: Filter | Sought) -> str:
+    """What is said of a filter whose words nothing can have: an address may be older than what it names."""
+    named = {"account": wanted.account, "operation": wanted.operation}
+    if isinstance(wanted, Filter):
+        named["error_class"] = wanted.error_class
+    try:
+        parts.words.check(str, **named)
+    except Refused as error:
+        return str(error)
+    return ""
 
 
 def choices(partition: Partition) -> dict[str, list[str]]:

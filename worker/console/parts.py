@@ -16,6 +16,7 @@ from worker.console.live import Live
 from worker.console.sharing import Shared
 from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
+from worker.fail.filter_words import FilterWords
 from worker.fail.notes import Notes
 from worker.fail.problem import Problems
 from worker.fail.redrive import Redrive
@@ -38,6 +39,7 @@ class Parts:
     jobs: Jobs
     letters: DeadLetters
     problems: Problems
+    words: FilterWords
     redrive: Redrive
     bulk: BulkActions
     limiter: Limiter
@@ -61,6 +63,7 @@ class Parts:
             jobs=intake.jobs,
             letters=intake.letters,
             problems=intake.problems,
+            words=intake.words,
             redrive=Redrive(intake.partition),
             bulk=intake.bulk,
             limiter=intake.limiter,

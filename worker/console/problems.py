@@ -6,7 +6,7 @@ letters. Scope: the list of problems, one problem, its file for support, and say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from urllib.parse import quote
@@ -18,14 +18,14 @@ from worker.accept.operation import operations
 from worker.console.acting import person_of
 from worker.console.bundles import bundle_response
 from worker.console.finding import Finding
-from worker.console.letters import choices
+from worker.console.letters import asked_for, choices
 from worker.console.parts import Parts
-from worker.console.query import Query, read_query
+from worker.console.query import Query
 from worker.console.rendering import parts_of, render
 from worker.console.views import views_of
-from worker.errors import NotFound, Refused
+from worker.errors import NotFound
 from worker.fail.bundle import cases_of
-from worker.fail.dead_letter import row_of
+from worker.fail.dead_letter import Filter, row_of
 from worker.fail.problem import Problem
 from worker.observe.standing import StandingAlert
 from worker.store.partition import Partition
@@ -64,21 +64,17 @@ class Deaths:
 def problems(request: Request) -> Response:
     """The list, last seen first."""
     parts = parts_of(request)
-    asked = read_query(request.query_params)
     now_us = parts.partition.now_us()
+    asked, wanted, sorry = asked_for(request, now_us)
     tab = request.query_params.get("state", "open")
     if tab not in STATES:
-        raise Refused(f"state: expected one of {', '.join(STATES)}, got {tab[:40]!r}.")
-    everything = parts.problems.find(
-        operation=asked.operation or None,
-        error_class=asked.error_class or None,
-        since_us=asked.wanted(now_us).since_us,
-        resolved=tab != "open",
-    )
-    found = list(islice((one for one in everything if tab == "all" or one.state in STATES[tab]), MOST + 1))
+        tab, wanted, sorry = "open", None, f"state: expected one of {', '.join(STATES)}, got {tab[:40]!r}."
+    found = [] if wanted is None else list(islice(_in_tab(parts, wanted, tab), MOST + 1))
     return render(
         request,
         "problems.html",
+        400 if wanted is None else 200,
+        sorry=sorry,
         now_us=now_us,
         problems=found[:MOST],
         more=len(found) > MOST,
@@ -93,6 +89,16 @@ def problems(request: Request) -> Response:
         live="offer",
         on="problems",
     )
+
+
+def _in_tab(parts: Parts, wanted: Filter, tab: str) -> Iterator[Problem]:
+    everything = parts.problems.find(
+        operation=wanted.operation,
+        error_class=wanted.error_class,
+        since_us=wanted.since_us,
+        resolved=tab != "open",
+    )
+    return (one for one in everything if tab == "all" or one.state in STATES[tab])
 
 
 def problem(request: Request) -> Response:

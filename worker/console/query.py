@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-from worker.accept.moments import moment_us
+from worker.accept.moments import check_range, moment_us
 from worker.errors import Refused
 from worker.fail.dead_letter import Filter, Which
 
@@ -61,13 +61,16 @@ class Query:
 
     def wanted(self, now_us: int) -> Filter:
         """The filter; its time range is fixed from here on."""
+        since_us = moment_us("since", self.since, now_us) if self.since else None
+        until_us = min(now_us, moment_us("until", self.until, now_us)) if self.until else now_us
+        check_range("since", since_us, "until", until_us if self.until else None, now_us)
         return Filter(
             account=self.account or None,
             operation=self.operation or None,
             error_class=self.error_class or None,
             problem=self.problem or None,
-            since_us=moment_us("since", self.since, now_us) if self.since else None,
-            until_us=min(now_us, moment_us("until", self.until, now_us)) if self.until else now_us,
+            since_us=since_us,
+            until_us=until_us,
             which=self.pile,
         )
 
@@ -78,9 +81,19 @@ class Query:
         return " ".join(["python -m worker dlq list", *options, *piles])
 
 
+def forgiving(given: Mapping[str, Any]) -> tuple[Query, str]:
+    """The query in an address; and what is wrong with it, if anything is: then as it was typed, to be mended there."""
+    try:
+        return read_query(given), ""
+    except Refused as error:
+        said = {name: "".join(one for one in value if one.isprintable())[:LONGEST] for name, value in _said(given)}
+        pile = next((one for one in get_args(Which) if one == said["pile"]), "dead")
+        return _made(said | {"pile": pile}), str(error)
+
+
 def read_query(given: Mapping[str, Any]) -> Query:
     """The query in an address or a form. Raises `Refused`."""
-    said = {name: str(given.get(name) or "").strip() for name in WORDS}
+    said = dict(_said(given))
     for name, value in said.items():
         if len(value) > LONGEST or not value.isprintable():
             raise Refused(f"{name}: expected at most {LONGEST} printable characters, got {len(value)}; shorten it.")
@@ -89,6 +102,14 @@ def read_query(given: Mapping[str, Any]) -> Query:
     for name in ("since", "until"):
         if said[name]:
             moment_us(name, said[name], 0)
+    return _made(said)
+
+
+def _said(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((name, str(given.get(name) or "").strip()) for name in WORDS)
+
+
+def _made(said: Mapping[str, str]) -> Query:
     return Query(
         account=said["account"],
         operation=said["operation"],

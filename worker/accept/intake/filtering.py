@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,9 +17,11 @@ from starlette.requests import Request
 
 from worker.accept.intake.representing import utc
 from worker.accept.intake.trouble import Trouble
+from worker.accept.moments import check_range
 from worker.accept.moments import moment_us as moment_us_of
 from worker.accept.refusal import did_you_mean
 from worker.errors import Refused
+from worker.fail.filter_words import FilterWords
 
 USUAL, MOST = 50, 200
 FORMATS = ("json", "csv", "jsonl")
@@ -88,6 +90,43 @@ def moment_from(name: str, value: str) -> int:
         return moment_us_of(name, value, int(time.time() * 1e6))
     except Refused as error:
         raise Trouble("malformed", str(error)) from None
+
+
+def range_us(request: Request) -> tuple[int | None, int | None]:
+    """The times (µs) `since` and `until`, where a letter can lie between them."""
+    since_us, until_us = moment_us(request, "since"), moment_us(request, "until")
+    in_range(_asked("since"), since_us, _asked("until"), until_us)
+    return since_us, until_us
+
+
+def in_range(since: str, since_us: int | None, until: str, until_us: int | None) -> None:
+    """Raises `Trouble` for times between which nothing can lie."""
+    try:
+        check_range(since, since_us, until, until_us, int(time.time() * 1e6))
+    except Refused as error:
+        raise Trouble("malformed", str(error)) from None
+
+
+def words_of(request: Request, words: FilterWords) -> dict[str, str | None]:
+    """The account, operation and class that are asked for. Raises `Trouble` for one that nothing can have."""
+    said = {
+        "account": text(request, "account"), "operation": text(request, "operation"),
+        "error_class": text(request, "class"),
+    }  # fmt: skip
+    known_words(words, _asked, **said)
+    return said
+
+
+def known_words(words: FilterWords, spelled: Callable[[str], str], **said: str | None) -> None:
+    """Raises `Trouble` for an account, an operation or a class that nothing can have."""
+    try:
+        words.check(spelled, **said)
+    except Refused as error:
+        raise Trouble("malformed", str(error)) from None
+
+
+def _asked(name: str) -> str:
+    return f"?{name}="
 
 
 def cursor(request: Request) -> tuple[int, str] | None:

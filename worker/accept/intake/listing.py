@@ -12,7 +12,18 @@ from typing import Any
 from starlette.requests import Request
 
 from worker.accept.envelope import PRIORITIES
-from worker.accept.intake.filtering import choice, cursor, known_names, limit, moment_us, one_of, page, switch, text
+from worker.accept.intake.filtering import (
+    choice,
+    cursor,
+    known_names,
+    limit,
+    one_of,
+    page,
+    range_us,
+    switch,
+    text,
+    words_of,
+)
 from worker.accept.intake.parts import Parts
 from worker.accept.intake.representing import listed, summed_up, utc
 from worker.accept.intake.trouble import Trouble
@@ -36,11 +47,11 @@ LETTERS = ("account", "operation", "class", "problem", "pile", "since", "until",
 def list_jobs(parts: Parts, request: Request) -> Any:
     """Jobs: what runs and waits, those of one state, or the one of an id or an idempotency key."""
     known_names(request, JOBS)
-    state = one_of(request, "state", LISTED)
+    state, said = one_of(request, "state", LISTED), words_of(request, parts.words)
     wanted = Sought(
         states=(state,) if state else (),
-        account=text(request, "account"),
-        operation=text(request, "operation"),
+        account=said["account"],
+        operation=said["operation"],
         priority=one_of(request, "priority", tuple(PRIORITIES)),
         id=text(request, "id"),
         key=text(request, "key", LONGEST_KEY),
@@ -80,7 +91,8 @@ def list_lanes(parts: Parts, request: Request) -> Any:
     """Lanes by name."""
     known_names(request, LANES)
     after, most, busy = cursor(request), limit(request), switch(request, "busy")
-    found = parts.lanes.all(text(request, "account"), text(request, "operation"))
+    said = words_of(request, parts.words)
+    found = parts.lanes.all(said["account"], said["operation"])
     rest = [lane for lane in found if (lane.busy or not busy) and (after is None or _name(lane) > after[1])]
     shown, more = rest[:most], len(rest) > most
     return page(request, [_lane(lane) for lane in shown], (0, _name(shown[-1])) if more else None)
@@ -89,10 +101,11 @@ def list_lanes(parts: Parts, request: Request) -> Any:
 def list_problems(parts: Parts, request: Request) -> Any:
     """Problems, last seen first."""
     known_names(request, PROBLEMS)
-    after, most, since_us = cursor(request), limit(request), moment_us(request, "since")
+    after, most, since_us = cursor(request), limit(request), range_us(request)[0]
+    said = words_of(request, parts.words)
     found = parts.problems.find(
-        operation=text(request, "operation"),
-        error_class=text(request, "class"),
+        operation=said["operation"],
+        error_class=said["error_class"],
         since_us=since_us,
         resolved=switch(request, "resolved"),
     )
@@ -105,13 +118,14 @@ def list_problems(parts: Parts, request: Request) -> Any:
 def list_letters(parts: Parts, request: Request) -> Any:
     """Dead letters, last died first; or those set aside, or jobs that expired."""
     known_names(request, LETTERS)
-    after, most, since_us = cursor(request), limit(request), moment_us(request, "since")
+    after, most = cursor(request), limit(request)
     pile = next(one for one in PILES if one == choice(request, "pile", PILES))
-    until_us = moment_us(request, "until")  # looked at also where the cursor, which lies before it, takes its place
+    since_us, until_us = range_us(request)  # looked at also where the cursor, which lies before it, takes its place
+    said = words_of(request, parts.words)
     wanted = Filter(
-        account=text(request, "account"),
-        operation=text(request, "operation"),
-        error_class=text(request, "class"),
+        account=said["account"],
+        operation=said["operation"],
+        error_class=said["error_class"],
         problem=text(request, "problem"),
         since_us=since_us,
         until_us=after[0] if after else until_us,

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from worker.accept.intake.bodies import JSON, as_object, media_type, whole
 from worker.accept.intake.callers import Caller
-from worker.accept.intake.filtering import cursor, known_names, limit, moment_from, page
+from worker.accept.intake.filtering import cursor, in_range, known_names, limit, moment_from, page
 from worker.accept.intake.listing import PAGED, PILES
 from worker.accept.intake.parts import Parts
 from worker.accept.intake.reading import tagged
@@ -31,6 +31,7 @@ from worker.errors import Refused
 from worker.fail.bulk import BulkAction
 from worker.fail.bulk_plan import LEFT, BulkOrder
 from worker.fail.dead_letter import Filter, Which
+from worker.fail.filter_words import FilterWords
 from worker.fail.redrive import Verb
 
 WHERE = "/v1/operations/"
@@ -71,6 +72,7 @@ class Operating:
         said = await self._object(request)
         check_members(said, MEMBERS, REQUIRED, "an operation")
         order = order_from(said, caller.name or "this machine")
+        await run_in_threadpool(_known, self._parts.words, order.wanted)
         made = await run_in_threadpool(lambda: self._shown(self._parts.bulk.make(order)))
         headers = {"Location": WHERE + made["id"], "Cache-Control": "no-store"}
         return Response(json.dumps(made).encode(), 201, headers, JSON[0])
@@ -166,6 +168,7 @@ def filter_from(said: Mapping[str, Any], usual: Which) -> Filter:
     if pile is None:
         raise Refused(f"expected pile to be {FILTER['pile'][0]}, got {said['pile'][:40]!r}; correct it.")
     times = {name: moment_from(name, said[name]) for name in ("since", "until") if said.get(name) is not None}
+    in_range("since", times.get("since"), "until", times.get("until"))
     if any(at < 0 for at in times.values()):
         raise Refused("expected since and until to be times of this store, got one before 1970; correct it.")
     return Filter(
@@ -177,6 +180,11 @@ def filter_from(said: Mapping[str, Any], usual: Which) -> Filter:
         until_us=times.get("until"),
         which=pile,
     )
+
+
+def _known(words: FilterWords, wanted: Filter) -> None:
+    """Raises `Refused` for a filter that names what nothing can have."""
+    words.check(str, account=wanted.account, operation=wanted.operation, error_class=wanted.error_class)
 
 
 def reason_from(text: str) -> str:

@@ -15,6 +15,7 @@ from worker.accept.job_search import JobSearch
 from worker.accept.jobs import Jobs
 from worker.fail.bulk import BulkActions
 from worker.fail.dead_letter import DeadLetters
+from worker.fail.filter_words import FilterWords
 from worker.fail.overriding import table_of
 from worker.fail.problem import Problems
 from worker.limiter.holds import Holds
@@ -43,6 +44,7 @@ class Parts:
         self.letters = DeadLetters(partition)
         self.bulk = BulkActions(partition, self.limiter, settings.fail.dead_ttl_s)
         self.problems = Problems(partition)
+        self.words = FilterWords(self.accounts, partition)
         self.callers = Callers(settings.intake.keys, KeyRing(partition))
         self.watching = Watching(partition)
         self.results = CommandResults(partition, redactor, table_of(settings))
