@@ -1,6 +1,7 @@
 """Steering a sandbox: over HTTP and in Python alike, in this process and in one of its own."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -10,8 +11,10 @@ import pytest
 
 from settings import load
 from tests.integration.sandbox_caller import Caller
+from worker.sandbox.arguments import parse
 from worker.sandbox.client import SandboxClient
 from worker.sandbox.controls import Controls
+from worker.sandbox.faults import ACTIONS
 from worker.sandbox.process import SandboxProcess
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import CONTROLS, World
@@ -72,6 +75,33 @@ def test_a_call_that_makes_no_sense_is_refused_in_words(client: SandboxClient, c
     assert callable(call)
     with pytest.raises(ValueError, match=words):
         call(client)
+
+
+def test_every_control_call_is_listed_with_its_arguments(sandbox: Sandbox) -> None:
+    for address in (f"{sandbox.control_url}/", sandbox.control_url):
+        with urllib.request.urlopen(address) as reply:
+            listed = json.load(reply)["result"]
+        assert "revoke(account)" in listed and "refuse(api, seconds=None)" in listed
+        assert "fault(action, match=None, times=None, seconds=None, probability=1.0, ...)" in listed
+        assert [one.partition("(")[0] for one in listed] == ["refuse", "accept", *CONTROLS]
+    with pytest.raises(ValueError, match=r"there is no control 'dance'; .* revoke\(account\)"):
+        SandboxClient(sandbox.control_url)._call("dance")
+
+
+def test_the_help_has_examples_that_work(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    told = capsys.readouterr().out
+    examples = re.findall(r"^  curl \$CONTROL(/\w+) -d '(.*)'$", told, re.MULTILINE)
+    assert len(examples) == 4
+    for path, body in examples:
+        with urllib.request.urlopen(sandbox.control_url + path, body.encode()) as reply:
+            assert "result" in json.load(reply)
+    assert [one["action"] for one in sandbox.faults()["active"]] == ["status", "hang"]
+    assert Caller(sandbox).status().status == 503
+    with urllib.request.urlopen(f"{sandbox.control_url}/clear_faults"):
+        assert sandbox.faults()["active"] == []
+    assert [action for action in ACTIONS if f"\n  {action}" not in told] == []
 
 
 def test_a_reset_forgets_everything_but_options_and_limits(sandbox: Sandbox) -> None:

@@ -8,8 +8,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from worker.sandbox.faults import ACTIONS, DETAILS, MATCHED
+
+STEERING = """\
+Faults, credentials and other users of an account are steered while it runs, under the control address that it prints:
+
+  CONTROL=http://127.0.0.1:PORT/_control
+  curl $CONTROL/                         # every control call, with its arguments
+  curl $CONTROL/fault -d '{"action": "status", "status": 503, "match": {"api": "stellantis"}, "times": 3}'
+  curl $CONTROL/fault -d '{"action": "hang", "match": {"operation": "hub.start_session"}, "seconds": 60}'
+  curl $CONTROL/revoke -d '{"account": "hub:IN-ABC"}'
+  curl $CONTROL/renew -d '{"account": "hub:IN-ABC"}'
+  curl $CONTROL/clear_faults
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,12 @@ def parse(argv: list[str] | None) -> Arguments:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m worker sandbox", description="Both APIs, simulated on 127.0.0.1.")
+    parser = argparse.ArgumentParser(
+        prog="python -m worker sandbox",
+        description="Both APIs, simulated on 127.0.0.1.",
+        epilog=STEERING + "\n".join(_faults()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--port", type=int, default=0, help="the hub's port (default: any)")
     parser.add_argument("--stellantis-port", type=int, default=0, help="default: the next after --port")
     parser.add_argument("--control-port", type=int, default=0, help="default: the one after that")
@@ -71,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the URLs as one JSON line")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when the standard input is closed")
     return parser
+
+
+def _faults() -> Iterator[str]:
+    """What can be scripted."""
+    yield f"\nA fault strikes the calls that `match` ({', '.join(MATCHED)}, or a regular expression for the path):"
+    yield "so many `times`, for so many `seconds`, with a `probability`, or until it is cleared; the first that matches"
+    yield "strikes. The `action` is one of these, and may be told what stands beside it:\n"
+    yield from (f"  {action:<20}{DETAILS.get(action, '')}".rstrip() for action in ACTIONS)
 
 
 def _limit(text: str) -> tuple[str, tuple[int, float]]:

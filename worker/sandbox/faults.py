@@ -4,22 +4,7 @@ A fault matches on api, operation, account, method, job (correlation id) and a r
 groups of actions exist. REPLACE answers instead of the API: nothing is carried out. SPOIL lets the API carry the call
 out and ruins the answer. `close_on_accept` strikes before a byte is read, so it can only match on the api. It promises
 that a call refused by a limit never uses a fault up. Its scope ends at choosing and shaping: bytes are moved by
-connection.py.
-
-| action | details (with defaults) |
-| --- | --- |
-| status | status, body, content_type, headers, retry_after |
-| ocpi | code, message, status=200 |
-| error_body | shape=standard, status=500, code, message |
-| html | status=502 |
-| redirect | status=302, location |
-| delay | delay_s=1 |
-| hang | |
-| drip | interval_s=0.05 |
-| close_on_accept, close_before_reply, close_mid_reply, reset, reset_mid_reply | |
-| huge_body, huge_header | megabytes=8, bytes=1_000_000 |
-| wrong_type, invalid_json, empty_body, wrong_envelope | |
-| foreign_link | origin=http://other.invalid |
+connection.py. What each action takes is in DETAILS.
 """
 
 from __future__ import annotations
@@ -38,6 +23,19 @@ from worker.sandbox.log import Arrival, Executed
 from worker.sandbox.stellantis_errors import error_reply
 
 MATCHED = ("api", "operation", "account", "method", "job")
+DETAILS = {
+    "status": "status, body, content_type, headers, retry_after",
+    "ocpi": "code, message, status=200",
+    "error_body": "shape=standard, status=500, code, message",
+    "html": "status=502",
+    "redirect": "status=302, location",
+    "delay": "delay_s=1",
+    "drip": "interval_s=0.05",
+    "huge_body": "megabytes=8",
+    "huge_header": "bytes=1000000",
+    "foreign_link": "origin=http://other.invalid",
+}
+"""What an action may be told besides, with defaults; the others take nothing."""
 
 
 @dataclass(slots=True)

@@ -7,9 +7,10 @@ the same number. Its scope ends at accepting; connection.py serves.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from worker.sandbox.connection import Connection
@@ -19,6 +20,8 @@ from worker.sandbox.reception import Api
 from worker.sandbox.world import CONTROLS, World
 
 HOST = "127.0.0.1"
+OURS = ("refuse", "accept")
+"""The control calls that are carried out here; the others are `World`'s."""
 
 
 class Listeners:
@@ -84,11 +87,18 @@ class Listeners:
 
     def call(self, name: str, **arguments: Any) -> Any:
         """One control call, from inside the loop."""
-        if name in ("refuse", "accept"):
+        if name in ("", "/_control"):
+            return self._controls()
+        if name in OURS:
             return getattr(self, name)(**arguments)
         if name not in CONTROLS:
-            raise ValueError(f"there is no control '{name}'; the controls are refuse, accept, {', '.join(CONTROLS)}")
+            raise ValueError(f"there is no control '{name}'; the controls are {', '.join(self._controls())}")
         return getattr(self.world, name)(**arguments)
+
+    def _controls(self) -> list[str]:
+        """Every control call with its arguments, such as `revoke(account)`."""
+        calls = [*(getattr(self, name) for name in OURS), *(getattr(self.world, name) for name in CONTROLS)]
+        return [f"{call.__name__}({', '.join(_arguments(call))})" for call in calls]
 
     def _api(self, name: str) -> str:
         if name not in ("hub", "stellantis"):
@@ -98,3 +108,12 @@ class Listeners:
     def control(self, request: Request) -> Reply:
         """A control call that came over HTTP."""
         return answer(self.call, request)
+
+
+def _arguments(call: Callable[..., Any]) -> Iterator[str]:
+    """The names, with a default where there is one; `...` for whatever else a call takes."""
+    for one in inspect.signature(call).parameters.values():
+        if one.kind is inspect.Parameter.VAR_KEYWORD:
+            yield "..."
+        else:
+            yield one.name if one.default is inspect.Parameter.empty else f"{one.name}={one.default}"
