@@ -1,7 +1,7 @@
 """Console: its routes, and its place in the web process.
 
-Promise: the console answers its own paths and no other, with its own pages for everything that goes wrong; the API
-beside it keeps its own answers, keys and errors. Scope: putting together.
+Promise: the console answers its own paths, and a browser that is lost, with its own pages for everything that goes
+wrong; the API beside it keeps its own answers, keys and errors. Scope: putting together.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import redis
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -85,6 +86,9 @@ CHANGE: tuple[tuple[str, Page], ...] = (
 )
 PLACES = frozenset(path.split("/")[1] for path, _ in (*READ, *CHANGE)) | {"static", "live"}
 
+API = ("v1", "healthz", "readyz", "metrics", "openapi.json")
+"""Where programs ask: there a browser is told what a program is."""
+
 
 def mount(app: FastAPI, parts: IntakeParts) -> None:
     """Puts the console before everything that was added to `app` so far: it has a door of its own."""
@@ -99,8 +103,15 @@ class Beside:
         self._console = console
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "http" and scope["path"].split("/")[1:2] in [[place] for place in PLACES]
+        ours = scope["type"] == "http" and _is_ours(scope)
         await (self._console if ours else self._app)(scope, receive, send)
+
+
+def _is_ours(scope: Scope) -> bool:
+    """Whether it is a page; also one that there is not, where a browser asks for it."""
+    place = next(iter(scope["path"].split("/")[1:2]), "")
+    looks = scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
+    return place in PLACES or (looks and place not in API)
 
 
 def console(parts: Parts) -> Starlette:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -97,7 +98,11 @@ async def _no_way(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         detail = f"expected the method {allowed or 'of another address'}, got {request.method[:20]!r}; use that."
         return Trouble("method-not-allowed", detail, headers={"Allow": allowed}).response()
-    return Trouble("not-found", "expected an address of this service, got another; /openapi.json lists all.").response()
+    came = request.scope["path"][:80]
+    near = " or ".join(get_close_matches(came, [route.path for route in request.app.routes], n=3, cutoff=0.6))
+    hint = f"near is {near}; " if near else ""
+    said = f"expected an address of this service, got {came!r}; {hint}/openapi.json lists all."
+    return Trouble("not-found", said).response()
 
 
 async def _read(request: Request, most: int) -> bytes:
