@@ -13,7 +13,13 @@ Scope: what a remote API answered is not an error here but an outcome (`worker.d
 
 
 class PacelineError(Exception):
-    """Root of everything Paceline raises on purpose."""
+    """Root of everything Paceline raises on purpose. `over_http` says it to somebody who has the HTTP API alone, where
+    the words for this machine name what such a caller cannot reach.
+    """
+
+    def __init__(self, said: str, *, over_http: str | None = None) -> None:
+        super().__init__(said)
+        self.over_http = said if over_http is None else over_http
 
 
 class Refused(PacelineError):

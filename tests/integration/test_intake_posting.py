@@ -62,6 +62,51 @@ def test_twenty_posts_at_once_with_one_key_are_one_job_and_have_one_answer(
     assert waiting(store) == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (READ | {"operation": "stellantis.b2b.get_vehicle_stat"}, "GET /v1/catalogue lists them all"),
+        (READ | {"callback_url": "https://hooks.example.com/x"}, "ask whoever runs this service to allow its host"),
+    ],
+)
+def test_what_is_refused_is_said_in_words_for_a_caller_who_has_the_api_alone(
+    web: Web, call: dict[str, Any], said: str
+) -> None:
+    refused = web.post(call)
+    assert (refused.status, said in refused.json["detail"]) == (422, True), refused.json
+    assert "PACELINE" not in refused.json["detail"] and "python" not in refused.json["detail"]
+
+
+def test_a_job_that_is_not_known_is_said_without_the_names_of_settings(web: Web) -> None:
+    said = web.ask("GET", "/v1/jobs/0-none")
+    assert said.status == 404 and "PACELINE" not in said.json["detail"]
+
+
+def test_everything_that_is_wrong_with_a_call_is_told_at_once(web: Web) -> None:
+    detail = web.post({"operaton": "x", "params": [], "account": 7}).json["detail"]
+    assert detail.count(" Also: ") == 2 and "did you mean 'operation'" in detail
+    assert "expected params to be an object" in detail and "expected account to be" in detail
+    detail = web.post(READ | {"params": {"fid": "FLEET-1", "vdi": "VEH-00001", "colour": "red"}}).json["detail"]
+    assert "params.vdi is not known; did you mean 'vid'" in detail and " Also: params.colour is not known" in detail
+
+
+def test_an_address_that_there_is_not_is_answered_with_the_nearest(web: Web) -> None:
+    said = web.ask("GET", "/v1/job")
+    assert said.problem == "not-found"
+    assert "got '/v1/job'; near is /v1/jobs" in said.json["detail"]
+    assert "got '/v1/x/y/z/w'; /openapi.json" in web.ask("GET", "/v1/x/y/z/w").json["detail"]
+
+
+def test_a_browser_that_is_lost_gets_a_page_and_a_program_a_problem(web: Web) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = web.ask("GET", "/nowhere", headers=browser)
+    assert (page.status, page.headers.get_content_type()) == (404, "text/html")
+    assert b"There is no such page" in page.body and b'aria-label="Pages"' in page.body
+    assert web.ask("GET", "/nowhere").problem == "not-found"
+    assert web.ask("GET", "/v1/nowhere", headers=browser).problem == "not-found"
+    assert web.ask("POST", "/nowhere", {}, headers=browser).problem == "not-found"
+
+
 def test_a_key_that_stands_for_another_call_is_refused(web: Web, store: "redis.Redis[bytes]") -> None:
     first = web.post(STOP, idempotency_key="k")
     others = [STOP | change for change in ({"body": {"session_id": "S-2"}}, {"priority": "bulk"}, {"deadline_s": 5})]

@@ -176,10 +176,19 @@ def test_an_unknown_parameter_is_answered_with_the_nearest_known_one() -> None:
     )
 
 
-def test_a_misspelt_required_parameter_is_named_before_the_missing_one() -> None:
+def test_a_misspelt_required_parameter_is_not_called_missing_as_well() -> None:
     text = refusal(operation(), {"country_code": "IN", "party_id": "ABC", "cart": "0001"})
     assert "params.cart is not known; did you mean 'card'?" in text
-    assert text.endswith("(1 more to mend after this one.)")
+    assert "got nothing" not in text
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    text = refusal(operation(), {"country_code": "IN", "party_id": "ABC", "colour": "red", "size": 3})
+    assert text.startswith("hub.test_card: params.colour is not known;")
+    assert " Also: params.size is not known;" in text
+    assert text.endswith(" Also: expected params.card, got nothing; add it.")
+    many = refusal(operation(), {**PARAMS, **{f"odd{n}": n for n in range(8)}})
+    assert many.count("is not known") == 5 and many.endswith("(3 more to mend after these.)")
 
 
 def test_credentials_among_the_parameters_are_refused() -> None:
@@ -352,8 +361,9 @@ def test_an_unknown_account_is_answered_with_those_of_its_api() -> None:
 
 
 def test_without_any_account_the_refusal_says_so() -> None:
-    with pytest.raises(Refused, match="no account is configured yet"):
+    with pytest.raises(Refused, match=r"PACELINE_CONFIG.*\.env\.example.*python -m worker sandbox") as caught:
         account_for({}, "hub:IN-ABC")
+    assert "PACELINE" not in caught.value.over_http and "whoever runs this service" in caught.value.over_http
 
 
 def test_a_refusal_is_one_of_our_own_errors() -> None:

@@ -62,9 +62,10 @@ def checked_url(asked_by: str, url: object, settings: Settings) -> tuple[str, st
     """The account of the host that `url` is at, and the address as it will be called. Raises `Refused`."""
     hosts = settings.callbacks.hosts
     if not hosts:
+        said = f"{asked_by}: expected no callback_url, since no host may be called back"
         raise Refused(
-            f"{asked_by}: expected no callback_url, since no host may be called back (PACELINE_CALLBACKS__HOSTS is "
-            "empty), got one; have its host named there, or leave it out."
+            f"{said} (PACELINE_CALLBACKS__HOSTS is empty), got one; have its host named there, or leave it out.",
+            over_http=f"{said}, got one; ask whoever runs this service to allow its host, or leave it out.",
         )
     if not isinstance(url, str) or not _VISIBLE.fullmatch(url) or len(url) > LONGEST_URL or _UNSAFE.search(url):
         raise _refused(asked_by, f"an absolute https address of at most {LONGEST_URL} visible characters", "another")
@@ -79,9 +80,10 @@ def checked_url(asked_by: str, url: object, settings: Settings) -> tuple[str, st
     if "#" in url:
         raise _refused(asked_by, "an address without a fragment", "one with such")
     if name not in hosts:
+        said = f"{asked_by}: expected a callback_url at one of the hosts {', '.join(hosts)}, got {name[:80]!r};"
         raise Refused(
-            f"{asked_by}: expected a callback_url at one of the hosts {', '.join(hosts)}, got {name[:80]!r}; have it "
-            "named in PACELINE_CALLBACKS__HOSTS, or correct the address."
+            f"{said} have it named in PACELINE_CALLBACKS__HOSTS, or correct the address.",
+            over_http=f"{said} ask whoever runs this service to allow it, or correct the address.",
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(name)):
         raise _refused(asked_by, "an https address", f"{parts.scheme[:20] or 'no scheme'!r}")

@@ -210,9 +210,10 @@ class Enqueuer:
 
     def _check_result_address(self, operation: Operation, body: Mapping[str, Any] | None) -> None:
         if operation.wants_response_url and not (body or {}).get("response_url") and not self._settings.public_url:
+            said = f"{operation.name}: expected an address for the result, got none;"
             raise Refused(
-                f"{operation.name}: expected an address for the result, got none; set PACELINE_PUBLIC_URL, "
-                "or give body.response_url."
+                f"{said} set PACELINE_PUBLIC_URL, or give body.response_url.",
+                over_http=f"{said} give body.response_url (whoever runs this service can name one for all calls).",
             )
 
 

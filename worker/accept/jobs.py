@@ -103,9 +103,11 @@ class Jobs:
         """One job. Raises `NotFound`."""
         for job in read_jobs(self._partition, [job_id]):
             return job
+        said = f"no job {job_id[:80]!r} is known;"
         raise NotFound(
-            f"no job {job_id[:80]!r} is known; ended jobs are kept for a time that the settings name "
-            "(PACELINE_FAIL__RESULT_TTL_S): check the id, and that this is the right store."
+            f"{said} ended jobs are kept for a time that the settings name (PACELINE_FAIL__RESULT_TTL_S): check the "
+            "id, and that this is the right store.",
+            over_http=f"{said} ended jobs are kept for a time: check the id, and that this is the right service.",
         )
 
     def chain(self, job_id: str) -> Chain:

@@ -208,6 +208,10 @@ class Operation:
         return [name for name in self.query_names if "array" in str(schema[name])]
 
 
+NO_ACCOUNT = (
+    "no account is configured yet: name a file of settings in PACELINE_CONFIG, or copy what .env.example has; or try "
+    "it out with `python -m worker sandbox`, which prints the `export` lines for this shell."
+)
 operations: dict[str, Operation] = {}
 
 
@@ -228,9 +232,9 @@ def find(name: str) -> Operation:
     """The operation of that name, or `Refused` with the nearest one."""
     if name in operations:
         return operations[name]
+    said = f"expected an operation of the catalogue, got {name[:80]!r}; {did_you_mean(name, operations)}"
     raise Refused(
-        f"expected an operation of the catalogue, got {name[:80]!r}; {did_you_mean(name, operations)}"
-        "`python -m worker operations` lists them all."
+        f"{said}`python -m worker operations` lists them all.", over_http=f"{said}GET /v1/catalogue lists them all."
     )
 
 
@@ -240,9 +244,11 @@ def account_for(accounts: Mapping[str, Account], name: str, api: str | None = No
         return accounts[name]
     wanted = api or name.partition(":")[0]
     known = sorted(known for known, account in accounts.items() if account.api == wanted) or sorted(accounts)
+    said = f"expected a configured account, got {name[:80]!r}; {did_you_mean(name, known)}"
     raise Refused(
-        f"expected a configured account, got {name[:80]!r}; {did_you_mean(name, known)}"
-        + (f"known accounts: {', '.join(known)}." if known else "no account is configured yet.")
+        said
+        + (f"known accounts: {', '.join(known)}." if known else NO_ACCOUNT),
+        over_http=None if known else f"{said}no account is configured yet; ask whoever runs this service.",
     )
 
 

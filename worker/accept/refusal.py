@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 EXPECTED = "paceline_expected"
 RULE = "paceline_rule"
+AT_ONCE = 5  # problems that one refusal tells in full
 SHOWN = 60  # characters of a value that a refusal repeats
 
 
@@ -23,18 +24,39 @@ class Personal:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean 'x'? ` or nothing."""
+    return next((f"did you mean {name!r}? " for name in near(word, known)), "")
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """The known word that is nearest, if one is near."""
     by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean {by_lower[close[0]]!r}? " if close else ""
+    return [by_lower[one] for one in get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)]
 
 
 def sentence(operation: str, part: str, model: type[BaseModel], error: ValidationError) -> str:
-    """The first problem in full, and how many more there are."""
+    """Every problem in full, up to a number; beyond it how many more there are."""
     problems = error.errors(include_url=False, include_context=True)
     # A mistyped name also shows up as a missing one; the mistyped one tells more.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
-    more = f" ({len(problems) - 1} more to mend after this one.)" if len(problems) > 1 else ""
-    return f"{operation}: {_one(part, model, problems[0])}{more}"
+    return f"{operation}: {together(list(_each(part, model, problems)))}"
+
+
+def together(said: Sequence[str]) -> str:
+    """Several refusals as one, so that nobody mends them one at a time."""
+    more = f" ({len(said) - AT_ONCE} more to mend after these.)" if len(said) > AT_ONCE else ""
+    return " Also: ".join(said[:AT_ONCE]) + more
+
+
+def _each(part: str, model: type[BaseModel], problems: Sequence[ErrorDetails]) -> Iterator[str]:
+    """One by one, without the missing ones that were only mistyped."""
+    meant: set[tuple[int | str, ...]] = set()
+    for problem in problems:
+        loc = problem["loc"]
+        if problem["type"] == "extra_forbidden":
+            owner = _find(model, loc)[0]
+            meant |= {(*loc[:-1], name) for name in near(str(loc[-1]), _names(owner) if owner is not None else [])}
+        if problem["type"] != "missing" or tuple(loc) not in meant:
+            yield _one(part, model, problem)
 
 
 def _one(part: str, model: type[BaseModel], problem: ErrorDetails) -> str:

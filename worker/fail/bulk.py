@@ -204,7 +204,11 @@ def new_id() -> str:
 
 
 def _unknown(bulk_id: str) -> NotFound:
-    return NotFound(f"no operation {bulk_id[:40]!r} is known; `ops list` shows those that are kept.")
+    said = f"no operation {bulk_id[:40]!r} is known;"
+    return NotFound(
+        f"{said} `ops list` shows those that are kept.",
+        over_http=f"{said} GET /v1/operations lists those that are kept.",
+    )
 
 
 def action_of(bulk_id: str, facts: Mapping[str, str]) -> BulkAction:

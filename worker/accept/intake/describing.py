@@ -83,7 +83,10 @@ def document(require_key: str = "unrepeatable") -> Schema:
         "components": {
             "schemas": components(askable()) | SCHEMAS | SHAPES,
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "Made by `python -m worker keys create`."}
+                "key": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "From whoever runs this service: `python -m worker keys create` makes one.",
+                }
             },
         },
     }

@@ -117,7 +117,7 @@ class Gathering:
                 return  # storing says what is wrong
             raise
         if waiting + more > self._max_waiting:
-            raise full(f"at most {self._max_waiting} jobs may wait (PACELINE_INTAKE__MAX_WAITING), and {waiting} do")
+            raise full(f"at most {self._max_waiting} jobs may wait here, and {waiting} do")
 
 
 def full(why: str) -> Trouble:

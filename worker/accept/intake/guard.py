@@ -26,6 +26,7 @@ DOOR = "/v1/command-results/"
 """Its own secrets guard it."""
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 LONGEST_KEY = 200
+KEYS = "whoever runs this service makes a key there with `python -m worker keys create`; send it"
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -90,7 +91,7 @@ class Guard:
         came = "none" if not found else "several" if len(found) > 1 else "one that is not known"
         raise Trouble(
             "unauthorized",
-            f"expected a key as `Authorization: Bearer <key>`, got {came}; `python -m worker keys create` makes one.",
+            f"expected a key as `Authorization: Bearer <key>`, got {came}; ask whoever runs this service for one.",
             headers={"WWW-Authenticate": 'Bearer realm="paceline"'},
         )
 
@@ -98,23 +99,24 @@ class Guard:
         """This machine, as long as there is no key."""
         if not _is_this_machine((scope.get("client") or ("",))[0]):
             raise Trouble("outside", "expected a caller on this machine, since no key exists yet, got another one; "
-                          "make a key on the server with `python -m worker keys create` and send it.")  # fmt: skip
+                          f"{KEYS}.")  # fmt: skip
         given = dict(scope["headers"])
         forwarded = next((name.decode() for name in FORWARDED if name in given), None)
         if forwarded or given.get(b"sec-fetch-site", b"none") in (b"cross-site", b"same-site"):
             raise Trouble(
                 "outside",
                 f"expected a caller on this machine, since no key exists yet, got a request with {forwarded} on it; "
-                "make a key with `python -m worker keys create` and send it."
+                f"{KEYS}."
                 if forwarded
-                else "expected a caller on this machine, since no key exists yet, got another site's page; make a key.",
+                else "expected a caller on this machine, since no key exists yet, got another site's page; "
+                f"{KEYS}.",
             )
         if _from_another_page(given):
             raise Trouble("outside", "expected a caller on this machine, since no key exists yet, got a request that "
-                          "names another page as its origin; make a key and send it.")  # fmt: skip
+                          f"names another page as its origin; {KEYS}.")  # fmt: skip
         if not _names_this_machine(given.get(b"host", b"").decode("latin-1")):
             raise Trouble("outside", "expected localhost or a loopback address as Host, since no key exists yet, got "
-                          "another name; make a key with `python -m worker keys create` and send it.")  # fmt: skip
+                          f"another name; {KEYS}.")  # fmt: skip
         return THIS_MACHINE
 
 

@@ -16,7 +16,7 @@ SCHEMAS: Schema = {
     "callback_url": {
         "type": ["string", "null"],
         "maxLength": LONGEST_URL,
-        "description": "Where the end is told, at a host that PACELINE_CALLBACKS__HOSTS names; refused at any other.",
+        "description": "Where the end is told, at a host that whoever runs this service allows; refused at any other.",
     },
     "job_event": record(
         {

@@ -44,13 +44,13 @@ KINDS = {
         400, "The idempotency key cannot be used", "Send 1 to 255 visible ASCII characters, once, bare or quoted."
     ),
     "unauthorized": Kind(
-        401, "A key is needed", "Send `Authorization: Bearer <key>`; `python -m worker keys create` makes one."
+        401, "A key is needed", "Send `Authorization: Bearer <key>`; ask whoever runs this service for a key."
     ),
     "forbidden": Kind(403, "This key may not do that", "Use a key with one of the roles that the detail names."),
     "outside": Kind(
         403,
         "Only this machine is served",
-        "No key exists yet. Make one on the server with `python -m worker keys create`, then send it.",
+        "No key exists yet. Whoever runs this service makes one there with `python -m worker keys create`; send it.",
     ),
     "not-found": Kind(404, "There is no such thing", "Check the id and the address."),
     "method-not-allowed": Kind(405, "This address has other methods", "Use one that the header Allow names."),
@@ -107,11 +107,11 @@ def trouble_of(error: Exception) -> Trouble | None:
         case Trouble():
             return error
         case Refused():
-            return Trouble("refused", str(error))
+            return Trouble("refused", error.over_http)
         case NotFound():
-            return Trouble("not-found", str(error))
+            return Trouble("not-found", error.over_http)
         case Conflict():
-            return Trouble("conflict", str(error))
+            return Trouble("conflict", error.over_http)
         case StoreUnavailable():
             return _unavailable(str(error))
         case redis.RedisError() if is_outage(error):

@@ -7,7 +7,7 @@ twice needs an idempotency key (settable). Scope: form; `accept/enqueue.py` chec
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from worker.accept.enqueue import Wanted
 from worker.accept.intake.callers import Caller
 from worker.accept.intake.trouble import Trouble
 from worker.accept.operation import operations
-from worker.accept.refusal import did_you_mean
+from worker.accept.refusal import did_you_mean, near, together
 from worker.errors import Refused
 
 Members = Mapping[str, tuple[str, tuple[type, ...]]]
@@ -104,19 +104,29 @@ def _needs_key(repeatable: bool, require_key: str) -> bool:
 
 
 def check_members(said: Mapping[str, Any], members: Members, required: Sequence[str], what: str) -> None:
-    """Raises `Refused` with the first member that is unknown, of the wrong kind, or not there."""
+    """Raises `Refused` with the members that are unknown, of the wrong kind, or not there."""
+    if wrong := list(_wrong_members(said, members, required, what)):
+        raise Refused(together(wrong))
+
+
+def _wrong_members(
+    said: Mapping[str, Any], members: Members, required: Sequence[str], what: str
+) -> Iterator[str]:
+    meant: list[str] = []
     for name, value in said.items():
         if name not in members:
-            raise Refused(
+            meant += near(name, members)
+            yield (
                 f"{name[:40]!r} is not known; {did_you_mean(name, members)}{what} has {', '.join(members)}; rename it "
                 "or leave it out."
             )
+            continue
         words, types = members[name]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise Refused(f"expected {name} to be {words}, got {_kind(value)}; correct it.")
+            yield f"expected {name} to be {words}, got {_kind(value)}; correct it."
     for name in required:
-        if name not in said:
-            raise Refused(f"expected {name} ({members[name][0]}), got nothing; add it.")
+        if name not in said and name not in meant:
+            yield f"expected {name} ({members[name][0]}), got nothing; add it."
 
 
 def _kind(value: Any) -> str:
