@@ -84,9 +84,8 @@ class Probe:
         )
         if not isinstance(permit, Permit):
             state = replace(self._limiter.budget(self._account.name, "control"), next_s=permit)
-            return Answer(
-                "warn", f"not asked: no permit in {PERMIT_WAIT_S:g} s; the next one comes {state.next_words()}."
-            )
+            why = self._limiter.why(state) or f"no permit in {PERMIT_WAIT_S:g} s"
+            return Answer("warn", f"not asked: {why}; the next permit comes {state.next_words()}.")
         exchange = self._send(permit)
         self._settle(permit, exchange)
         asked = Asked(f"{self._account.api}.probe", self._account.api, meaning=self._meaning)

@@ -124,6 +124,21 @@ def test_a_refusal_for_the_rate_is_a_warning(bench: Bench, run: Terminal) -> Non
     assert "refused for its rate" in found["stellantis:fleet-1"][1]
 
 
+def test_who_is_not_asked_is_told_for_what_reason(bench: Bench, run: Terminal) -> None:
+    parties = json.loads(bench.environ["PACELINE_HUB__PARTIES"])
+    parties[0]["limits"] = {**parties[0].get("limits", {}), "control": {"limit": 1, "window_s": 3600}}
+    run.set(PACELINE_HUB__PARTIES=json.dumps(parties))
+    assert findings(run("doctor", "--json"))["hub:IN-ABC"][0] == "ok"
+    level, words = findings(run("doctor", "--json"))["hub:IN-ABC"]
+    assert level == "warn"
+    assert words.startswith("not asked: its limit control is used up (1/1 in 1 h); the next permit comes in ")
+    seconds, _ = bench.store.time()
+    bench.store.hset(bench.key("meta"), mapping={"quiet": (seconds + 3600) * 1_000_000, "suspect": "restart"})
+    for level, words in (found for about, found in findings(run("doctor", "--json")).items() if about in ACCOUNTS):
+        assert level == "warn"
+        assert words.startswith("not asked: the store was started again: nothing is sent until every process")
+
+
 def test_holds_are_found(run: Terminal) -> None:
     assert run("lanes", "hold", "hub:IN-ABC", "--reason", "planned").code == 0
     said = run("doctor", "--offline")

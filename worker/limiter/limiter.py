@@ -53,6 +53,14 @@ class Limiter:
         """Several, each asked for once."""
         return {pair: self.budget(*pair) for pair in dict.fromkeys(pairs)}
 
+    def why(self, state: BudgetState) -> str:
+        """What holds the next permit of this budget back; empty where that cannot be told."""
+        quiet, cause = self._partition.one("hmget", self._partition.key("meta"), "quiet", "suspect")
+        if int(float(quiet or 0)) > self._partition.now_us():
+            cause = {"empty": "is new", "restart": "was started again"}.get(cause or "", "may have forgotten something")
+            return f"the store {cause}: nothing is sent until every process had time to say what it holds"
+        return state.why()
+
     def acquire(
         self,
         account: str,

@@ -72,6 +72,17 @@ class BudgetState:
             return "unknown to the store"
         return "; ".join(window.words() for window in self.windows) or "no limit"
 
+    def why(self) -> str:
+        """What holds the next permit back, as far as the windows tell it."""
+        for window in self.windows:
+            if window.shut_s > 0:
+                return f"its limit {window.name} was refused, and is closed for {window.shut_s:.1f} s"
+            if window.unsure:
+                return "the store is new, or may have forgotten earlier calls, so that it is paced with care"
+            if window.used + window.foreign >= window.limit:
+                return f"its limit {window.name} is used up ({window.words()})"
+        return ""
+
     def next_words(self) -> str:
         """When the next permit can be had."""
         if not self.known:
