@@ -15,7 +15,7 @@ from tests.integration.fate_bench import Bench
 from tests.integration.fate_web import listening
 from tests.integration.intake import READ, STOP, Web
 from worker.accept.intake import paceline_calls, paceline_client
-from worker.accept.intake.paceline_client import AsyncClient, Client, Failed, PacelineRefused
+from worker.accept.intake.paceline_client import AsyncClient, Client, Failed, PacelineRefused, PacelineUnreachable
 from worker.sandbox.server import Sandbox
 from worker.store.embedded import EmbeddedServer
 
@@ -112,8 +112,12 @@ def test_a_process_that_is_away_is_asked_again_until_it_is_back(store_server: Em
         assert web.ask("GET", f"/v1/jobs/{job}").json["state"] == "waiting"
     finally:
         web.stop()
-    with pytest.raises(OSError):
-        Client(f"http://127.0.0.1:{web.port}", patience_s=0.2).enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
+    url = f"http://127.0.0.1:{web.port}"
+    with pytest.raises(PacelineUnreachable, match=f"{url} could not be reached .*refused") as caught:
+        Client(url, patience_s=0.2).enqueue(str(OPERATION), str(ACCOUNT), PARAMS)
+    assert (caught.value.url, isinstance(caught.value, OSError)) == (url, True)
+    with pytest.raises(PacelineUnreachable, match=url):
+        asyncio.run(AsyncClient(url, patience_s=0.0).job("0-none"))
 
 
 def test_the_files_work_on_their_own_as_the_readme_says(bench: Bench, tmp_path: Path) -> None:

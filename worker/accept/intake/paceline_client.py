@@ -5,9 +5,10 @@
     result = client.wait(job, timeout_s=60)
 
 Promise: a call is asked for again after a lost answer or a 503, always with its own idempotency key, so it is never
-queued twice; a wait ends with the result or with `Failed`, which has the problem. `AsyncClient` has the same methods as
-coroutines. `paceline_calls.py`, copied beside it, has a typed function for every call. Scope: asking and waiting;
-everything else is in `/openapi.json`.
+queued twice; a wait ends with the result or with `Failed`, which has the problem. What is not accepted is
+`PacelineRefused`, and nobody there `PacelineUnreachable`. `AsyncClient` has the same methods as coroutines.
+`paceline_calls.py`, copied beside it, has a typed function for every call. Scope: asking and waiting; everything else
+is in `/openapi.json`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,16 @@ class PacelineRefused(Exception):
         super().__init__(str(problem.get("detail") or f"HTTP {status}"))
         self.status = status
         self.problem = dict(problem)
+
+
+class PacelineUnreachable(ConnectionError):
+    """Nobody answered at `url`. Whether a call was taken in is not known: one with a `key` of your own can be asked for
+    again.
+    """
+
+    def __init__(self, url: str, why: object) -> None:
+        super().__init__(f"{url} could not be reached ({why})")
+        self.url = url
 
 
 class Failed(Exception):
@@ -134,10 +145,11 @@ class Client:
                     after_s = _seconds(error.headers.get("Retry-After"), attempt)
                 if error.code not in (429, 503) or time.monotonic() + after_s > until:
                     raise refused from None
-            except (urllib.error.URLError, OSError, http.client.HTTPException):
+            except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 after_s = _seconds(None, attempt)
                 if time.monotonic() + after_s > until:
-                    raise
+                    why = getattr(error, "reason", None) or str(error) or type(error).__name__
+                    raise PacelineUnreachable(self._url, why) from error
             time.sleep(after_s)
         raise AssertionError("unreachable")
 
