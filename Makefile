@@ -29,7 +29,7 @@ slow-systems: .venv/.ready ## the slow tests of whole systems: processes that di
 bench: .venv/.ready ## measure beside what else one might use, and what waiting, lanes and others cost (about an hour)
 	@$(PY) -m bench
 
-bench-quick: .venv/.ready ## the same, smaller: quota and throughput within a minute
+bench-quick: .venv/.ready ## the same, smaller: quota and throughput in about a minute, after its first install
 	@$(PY) -m bench --quick
 
 lint: .venv/.ready ## style and common mistakes
