@@ -6,7 +6,7 @@ from bench.report import PARTS, Size, report
 
 parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Paceline beside what else one might use.")
 parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure")
-parser.add_argument("--quick", action="store_true", help="smaller, within a minute: quota and throughput")
+parser.add_argument("--quick", action="store_true", help="smaller, in about a minute: quota and throughput")
 parser.add_argument("--runs", type=int, help="of each subject in quota, and turns of decisions; the medians count")
 parser.add_argument("--pairs", type=int, help="turns in throughput for each number of processes; the medians count")
 parser.add_argument("--processes", type=int, nargs="+", help="numbers of processes in throughput")
