@@ -26,6 +26,7 @@ MOMENT: Schema = {
     "anyOf": [{"type": "string", "pattern": f"^{AGO}$"}, {"type": "string", "format": "date-time"}]
 }
 SWITCH: Schema = {"type": "string", "enum": ["false", "true"], "default": "false"}
+KNOWN = "; one that neither this service nor its store knows is refused."
 FILTERS: dict[str, tuple[str, Schema]] = {
     "id": ("Only the job of this id.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
     "key": ("Only what was asked for with this idempotency key.", {"type": "string", "minLength": 1, "maxLength": 255}),
@@ -35,13 +36,13 @@ FILTERS: dict[str, tuple[str, Schema]] = {
         {"type": "string", "enum": list(LISTED)},
     ),
     "priority": ("Only of this priority.", {"type": "string", "enum": list(PRIORITIES)}),
-    "account": ("Only of this account.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
-    "operation": ("Only of this operation.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
-    "class": ("Only of this error class.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "account": (f"Only of this account{KNOWN}", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "operation": (f"Only of this operation{KNOWN}", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
+    "class": (f"Only of this error class{KNOWN}", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
     "problem": ("Only of this problem.", {"type": "string", "minLength": 1, "maxLength": LONGEST}),
     "pile": ("Which letters.", {"type": "string", "enum": list(PILES), "default": PILES[0]}),
-    "since": ("Not before: a time, or a length such as 2h.", MOMENT),
-    "until": ("Not after: a time, or a length such as 2h.", MOMENT),
+    "since": ("Not before: a time that has been, or a length such as 2h.", MOMENT),
+    "until": ("Not after: a time not before `since`, or a length such as 2h.", MOMENT),
     "busy": ("Only lanes in which something waits, runs or is held.", SWITCH),
     "resolved": ("Also problems without a letter left.", SWITCH),
     "limit": ("How many on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
