@@ -129,6 +129,21 @@ def test_an_alert_arrives_with_a_signature_that_its_receiver_can_check(redis_url
     assert 0 <= time.time() - int(headers["webhook-timestamp"]) < 60
 
 
+def test_what_is_about_no_problem_links_to_its_own_page(redis_url: str, receiver: Receiver) -> None:
+    with hooked(redis_url, receiver.url) as system:
+        bury(system)
+        system.broker.scripts("suspect", {"cause": "clock", "lease_us": 1, "mode": "probe"})
+        outbox = outbox_of(system)
+        hand_over(system, outbox)
+        outbox.finish()
+    found = {message["data"]["facts"]["kind"]: message["data"] for message in receiver.messages}
+    page = "https://console.example/ops/alerts/one?key=suspect%3Aclock"
+    assert (found["suspect"]["link"], found["suspect"]["alert_page"]) == (page, page)
+    problem = found["problem"]["fingerprint"]
+    assert found["problem"]["link"] == f"https://console.example/ops/problems/{problem}"
+    assert found["problem"]["alert_page"] == f"https://console.example/ops/alerts/one?key=problem%3A{problem}"
+
+
 def test_what_is_resolved_is_posted_too_and_under_an_id_of_its_own(redis_url: str, receiver: Receiver) -> None:
     with hooked(redis_url, receiver.url) as system:
         outbox = outbox_of(system)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import sentry_sdk
 from sentry_sdk.utils import BadDsn
@@ -154,12 +155,18 @@ def event_of(alert: Alert, console_url: str | None) -> Event:
 
 
 def links_of(alert: Alert, console_url: str | None) -> dict[str, str]:
-    """The operators' pages of the problem and of the letter that opened it."""
-    if not console_url or not alert.facts.get("problem"):
+    """The operators' pages of the alert and of what it is about. `link` is where one looks first: the problem, else the
+    alert itself.
+    """
+    if not console_url:
         return {}
-    found = {"link": f"{console_url.rstrip('/')}/problems/{alert.facts['problem']}"}
-    if alert.facts.get("job"):
-        found["dead_letter"] = f"{console_url.rstrip('/')}/dead-letters/{alert.facts['job']}"
+    console, facts = console_url.rstrip("/"), alert.facts
+    own = f"{console}/alerts/one?key={quote(alert.key, safe='')}"
+    if not facts.get("problem"):
+        return {"link": own, "alert_page": own}
+    found = {"link": f"{console}/problems/{facts['problem']}", "alert_page": own}
+    if facts.get("job"):
+        found["dead_letter"] = f"{console}/dead-letters/{facts['job']}"
     return found
 
 
