@@ -23,6 +23,7 @@ from worker.accept.intake.app import create_app
 from worker.accept.intake.parts import Parts
 from worker.console.mount import Beside
 from worker.console.parts import Parts as Console
+from worker.main import System
 from worker.sandbox.server import Sandbox
 from worker.store.partition import Partition
 from worker.store.scripts import Scripts
@@ -131,6 +132,12 @@ class WebSeat:
             return Answer(answer.status, found, answer.read().decode())
         finally:
             connection.close()
+
+
+def seat_of(system: System) -> WebSeat:
+    """The web process of a system whose jobs are taken and ended by the test itself."""
+    partition = Partition(system.client, system.broker.keys, system.broker.scripts)
+    return WebSeat(Parts(system.settings, partition, system.broker.accept, system.redactor))
 
 
 class Seat(WebSeat):

@@ -14,15 +14,13 @@ import pytest
 
 import worker
 from tests.integration.alerting import CAR, HUB, OPERATION, Notebook, ask_for, bury, dies, end_next, system_of
-from tests.integration.console_seat import WebSeat
-from worker.accept.intake.parts import Parts
+from tests.integration.console_seat import WebSeat, seat_of
 from worker.fail.fate import Fate, answered
 from worker.fail.policy import ROWS
 from worker.main import System
 from worker.observe.alerts import Alert, Outbox
 from worker.observe.sentry import links_of
 from worker.store.composing import FOLDER
-from worker.store.partition import Partition
 
 pytestmark = pytest.mark.usefixtures("store")
 WORKER = Path(worker.__file__).parent
@@ -110,6 +108,12 @@ def raised(system: System, what: str) -> tuple[Alert, str]:
     return alert, f"{alert.key.partition(':')[0]}: {alert.facts['kind']}"
 
 
+def asking(seat: WebSeat) -> int:
+    """How many alerts ask for somebody, as the navigation says."""
+    (found,) = re.findall(r'title="alerts that nobody knows of yet"(?: hidden)?>(\d+)<', seat.get("/workers").text)
+    return int(found)
+
+
 def test_every_kind_of_alert_is_raised_here() -> None:
     decisions = "".join(path.read_text() for path in FOLDER.rglob("*.lua"))
     modules = "".join(path.read_text() for path in WORKER.rglob("*.py"))
@@ -126,8 +130,7 @@ def test_an_alert_of_every_kind_is_shown_while_it_stands_and_when_it_is_over(red
     with system_of(redis_url, None, FAIL__BRAKE_COUNT="3") as system:
         alert, kind = raised(system, what)
         assert kind == what
-        partition = Partition(system.client, system.broker.keys, system.broker.scripts)
-        with WebSeat(Parts(system.settings, partition, system.broker.accept, system.redactor)) as seat:
+        with seat_of(system) as seat:
             link = urlsplit(links_of(alert, seat.base)["alert_page"])
             page = f"{link.path}?{link.query}"
             assert page == f"/alerts/one?key={quote(alert.key, safe='')}"
@@ -139,9 +142,11 @@ def test_an_alert_of_every_kind_is_shown_while_it_stands_and_when_it_is_over(red
                 return answer.text
 
             assert "I know of it" in shown()
+            assert asking(seat) == 1
             said = {"key": alert.key, "reason": "asked their support"}
             assert seat.post("/alerts/acknowledge", said).status == 303
             assert "asked their support" in shown()
+            assert asking(seat) == 0, "somebody knows"
             assert page.replace("&", "&amp;") in seat.get("/alerts").text
             assert seat.post("/alerts/resolve", said | {"reason": "mended"}).status == 303
             assert "mended" in shown()
@@ -153,8 +158,7 @@ def test_an_alert_that_names_nothing_is_shown(redis_url: str) -> None:
     with system_of(redis_url, None) as system:
         ask_for(system)
         end_next(system, park(notices=[{"key": "refusal:x", "facts": "{}"}, {"key": "what:x", "facts": '["odd"]'}]))
-        partition = Partition(system.client, system.broker.keys, system.broker.scripts)
-        with WebSeat(Parts(system.settings, partition, system.broker.accept, system.redactor)) as seat:
+        with seat_of(system) as seat:
             assert seat.get("/alerts/one?key=refusal%3Ax").status == 200
             assert seat.get("/alerts/one?key=what%3Ax").status == 200
             assert seat.get("/alerts").status == 200

@@ -27,7 +27,7 @@ class Glance:
 def glance(partition: Partition) -> Glance:
     """How it stands at this moment."""
     key = partition.key
-    dead, marked, expired, held, counts, flying, crew, problem, alert, audit, quiet = partition.ask(
+    dead, marked, expired, held, counts, flying, crew, problem, alert, audit, quiet, asking = partition.ask(
         ("zcard", key("dead")),
         ("zcard", key("discarded")),
         ("zcard", key("expired")),
@@ -39,18 +39,19 @@ def glance(partition: Partition) -> Glance:
         ("zrevrange", key("alerts"), 0, 0, True),
         ("lindex", key("audit"), 0),
         ("hget", key("meta"), "suspect"),
+        ("scard", key("alerts_open")),
     )
     letters = (dead, marked, expired, counts.get("died"))
     marks = {
         "flow": (sorted(counts.items()), flying, crew, held, quiet),
         "letters": letters,
         "problems": (letters, problem, alert, audit),
-        "alerts": (alert, audit),
+        "alerts": (alert, audit, asking),
         "audit": (audit,),
     }
     return Glance(
         marks={name: _digest(value) for name, value in marks.items()},
-        counts={"/dead-letters": int(dead) - int(marked), "/lanes": int(held)},
+        counts={"/alerts": int(asking), "/dead-letters": int(dead) - int(marked), "/lanes": int(held)},
     )
 
 

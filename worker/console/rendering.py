@@ -2,7 +2,7 @@
 
 Promise: everything is escaped unless a template of ours made it; a name that a template does not get is an error, not
 a gap. A script that looks again gets the part that changes and nothing else, above all no person's name.
-Scope: rendering, and what every page's frame shows: where one is, who one is, how much lies dead.
+Scope: rendering, and what every page's frame shows: where one is, who one is, how much asks for somebody.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ HOTKEYS = {
     "/lanes": "l", "/workers": "w", "/audit": "u",
 }  # fmt: skip
 """After g."""
+COUNTED = {"/alerts": "alerts that nobody knows of yet", "/dead-letters": "dead letters", "/lanes": "holds"}
+"""What a count beside a name counts."""
 
 
 def _environment() -> Environment:
@@ -42,7 +44,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
-    made.globals.update(pages=PAGES, hotkeys=HOTKEYS, version=VERSION)
+    made.globals.update(pages=PAGES, hotkeys=HOTKEYS, counted=COUNTED, version=VERSION)
     return made
 
 

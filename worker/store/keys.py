@@ -77,6 +77,7 @@ NAMES: Final[dict[str, KeyName]] = {
     "problem": KeyName("problem:%s", "hash", "dead letters of one cause: api, operation, class, code, count, first"),
     "alert": KeyName("alert:%s", "hash", "one alert: state, generation, facts"),
     "alerts": KeyName("alerts", "zset", "alert -> last change (µs)"),
+    "alerts_open": KeyName("alerts:open", "set", "alerts that stand and that nobody has said to know of"),
     "tally": KeyName("tally", "hash", "account|class -> answers of this class ever, where their share is watched"),
     "samples": KeyName("samples", "hash", "account -> msgpack: what had been answered by the start of each slice"),
     "watches": KeyName("watches", "hash", "account|what -> JSON: the advice that stands, and what was usual before it"),

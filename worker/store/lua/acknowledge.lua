@@ -15,6 +15,7 @@ if A.over then
 else
   if redis.call('HEXISTS', k_alert(A.key), 'acked') == 1 then return 'already' end
   redis.call('HSET', k_alert(A.key), 'state', 'open', 'acked', I(now), 'acked_by', A.by, 'acked_why', A.reason or '')
+  redis.call('SREM', k_alerts_open(), A.key)
 end
 local what = A.over and 'alert_resolved' or 'alert_acknowledged'
 redis.call('LPUSH', k_audit(), cjson.encode({at_us = I(now), what = what, alert = A.key, by = A.by, reason = A.reason}))

@@ -44,6 +44,7 @@ local function raise_alert(key, facts, now)
   redis.call('HSET', k_alert(key), 'state', room and 'open' or 'untold', 'count', '1', 'opened', I(now),
     'changed', I(now), 'facts', facts)
   redis.call('HDEL', k_alert(key), 'acked', 'acked_by', 'acked_why', 'ended_by', 'ended_why')
+  redis.call('SADD', k_alerts_open(), key)
   if room then redis.call('ZADD', k_outbox(), I(now), alert_change(key, 'opened')) end
   return room
 end
@@ -52,6 +53,7 @@ end
 local function resolve_alert(key, now)
   if redis.call('HGET', k_alert(key), 'state') ~= 'open' then return end
   redis.call('HSET', k_alert(key), 'state', 'resolved', 'changed', I(now))
+  redis.call('SREM', k_alerts_open(), key)
   redis.call('ZADD', k_alerts(), I(now), key)
   if redis.call('ZCARD', k_outbox()) < FULL then
     redis.call('ZADD', k_outbox(), I(now), alert_change(key, 'resolved'))
@@ -77,6 +79,7 @@ local function alerts_forget(before, now)
       redis.call('ZADD', k_alerts(), I(now), key)
     else
       redis.call('ZREM', k_alerts(), key)
+      redis.call('SREM', k_alerts_open(), key)
       redis.call('DEL', k_alert(key))
     end
   end
