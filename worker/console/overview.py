@@ -157,12 +157,14 @@ def _store(parts: Parts, now_us: int) -> Iterator[Notice]:
 
 def _crew(crew: list[Worker], sums: Sums) -> Iterator[Notice]:
     silent = [worker for worker in crew if worker.silent]
+    waiting = sums.waiting + sums.later
+    nobody = f"{many(waiting, 'job waits', 'jobs wait')}, and nobody takes jobs" if waiting else "Nobody takes jobs"
     if not crew:
-        waits = f"{many(sums.waiting + sums.later, 'job')} wait" if sums.waiting + sums.later else "Nothing is sent"
-        yield Notice("bad" if sums.waiting + sums.later else "warn", f"No worker is running. {waits}.", "/workers")
+        yield Notice("bad" if waiting else "warn", f"No worker is running. {nobody}.", "/workers")
     elif silent:
         names = ", ".join(worker.name for worker in silent[:NAMED])
         text = f"{many(len(silent), 'worker')} of {len(crew)} silent for longer than a lease: {names}."
+        text += f" {nobody}." if len(silent) == len(crew) else ""
         yield Notice("bad" if len(silent) == len(crew) else "warn", text, "/workers")
 
 
@@ -185,11 +187,19 @@ def _quota(parts: Parts) -> Iterator[Notice]:
 
 
 def _died(parts: Parts, now_us: int) -> Iterator[Notice]:
-    """What somebody knows of is no warning; what is ignored or called mended is not named."""
-    known_by = {one: alert.acked_by for one, alert in alerts_of(parts).items() if alert.state == "acknowledged"}
-    found = parts.problems.find(since_us=now_us - RECENT_US, limit=COUNTED)
-    recent = [problem for problem in found if problem.state in ("open", "acknowledged")]
+    """What asks for somebody first, then what was told to nobody, last what somebody knows of, which is no warning.
+    What is ignored or called mended is not named.
+    """
+    alerts = alerts_of(parts)
+    known_by = {one: alert.acked_by for one, alert in alerts.items() if alert.state == "acknowledged"}
+    told = [one for one in alerts if one not in known_by]
+    since_us = now_us - RECENT_US
+    newest = list(parts.problems.find(since_us=since_us, limit=COUNTED))
+    missed = [one for one in told[:COUNTED] if one not in {problem.fingerprint for problem in newest}]
+    older = [problem for problem in parts.problems.named(missed) if problem.last_us >= since_us]
+    recent = [problem for problem in [*newest, *older] if problem.open and problem.state in ("open", "acknowledged")]
     known_by |= {one.fingerprint: one.said.by for one in recent if one.state == "acknowledged"}
+    recent.sort(key=lambda one: 2 if one.fingerprint in known_by else 1 if one.fingerprint not in alerts else 0)
     for problem in recent[:NAMED]:
         seen = span((now_us - problem.last_us) / 1e6)
         what = f"{problem.operation}: {cause_words(problem.error_class, problem.code)}"
@@ -199,6 +209,6 @@ def _died(parts: Parts, now_us: int) -> Iterator[Notice]:
                      f"/problems/{problem.fingerprint}")  # fmt: skip
     left = len(recent) - NAMED
     if left > 0:
-        more = f"{left} or more" if len(recent) == COUNTED else str(left)
+        more = f"{left} or more" if len(newest) == COUNTED else str(left)
         text = f"{more} other {'problem was' if left == 1 else 'problems were'} seen within the last hour."
         yield Notice("warn", text, "/problems?since=1h")

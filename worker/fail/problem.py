@@ -96,6 +96,10 @@ class Problems:
                 return
             start += CHUNK
 
+    def named(self, fingerprints: list[str]) -> list[Problem]:
+        """Those that are known, in the given order."""
+        return self._some(fingerprints) if fingerprints else []
+
     def read(self, fingerprint: str) -> Problem:
         """One problem. Raises `NotFound`."""
         for problem in self._some([fingerprint]):
