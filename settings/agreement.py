@@ -42,12 +42,14 @@ def production(settings: "Settings") -> Iterator[Disagreement]:
 def addresses(settings: "Settings") -> Iterator[Disagreement]:
     hub, stellantis = settings.hub, settings.stellantis
     if hub.parties and hub.base_url is None:
-        yield ("hub", "base_url"), f"expected the hub's address, for {len(hub.parties)} parties, got nothing"
+        count = len(hub.parties)
+        parties = f"{count} {'party' if count == 1 else 'parties'}"
+        yield ("hub", "base_url"), f"expected the hub's address, for {parties}, got nothing"
     if stellantis.subscriptions and stellantis.b2b_base_url is None:
         count = len(stellantis.subscriptions)
         yield (
             ("stellantis", "b2b_base_url"),
-            f"expected the API's address, for {count} subscriptions, got nothing",
+            f"expected the API's address, for {count} {'subscription' if count == 1 else 'subscriptions'}, got nothing",
         )
 
 

@@ -123,7 +123,7 @@ class Guard:
         return whoever_asks(request, callers), False
 
 
-_BROKE = "This page broke; where is in the log of the web process. It may be tried again."
+_BROKE = "This page broke. The log of the web process says where. The page may be tried again."
 _NOBODY_KNOWN = "Nobody's key can be checked until it does. This page can be tried again at any time."
 
 

@@ -142,6 +142,6 @@ ROWS: tuple[Row, ...] = (
         link=WIRE,
         repeatable=DEAD_TELL,
         unrepeatable=DEAD_TELL,
-        alert="Report it with the evidence; whether the call was made stands there.",
+        alert="Report it with the evidence of its dead letter, which says whether the call was made.",
     ),
 )
