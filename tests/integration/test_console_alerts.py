@@ -143,6 +143,8 @@ def test_an_alert_of_every_kind_is_shown_while_it_stands_and_when_it_is_over(red
 
             assert "I know of it" in shown()
             assert asking(seat) == 1
+            listed = seat.get("/alerts").text.replace("&#39;", "'")
+            assert f'class="wide">{alert.advice}</td>' in listed, "all of it, not its first lines"
             said = {"key": alert.key, "reason": "asked their support"}
             assert seat.post("/alerts/acknowledge", said).status == 303
             assert "asked their support" in shown()
