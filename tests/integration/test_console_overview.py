@@ -10,6 +10,7 @@ from tests.integration.console_seat import WebSeat, seat_of
 from worker.accept.intake.callers import KeyRing
 from worker.console import overview
 from worker.console.visitor import COOKIE, cookie_for
+from worker.console.wording import clock
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -65,6 +66,18 @@ def test_jobs_that_nobody_takes_are_said_to_be_so(redis_url: str) -> None:
         system.client.zadd(workers, {"w2": (time.time() + 3600) * 1e6})
         page = seat.get("/").text
         assert "nobody takes" not in page.lower() and "in line" in page
+
+
+def test_the_page_of_lanes_shows_every_window_of_a_budget(redis_url: str) -> None:
+    with system_of(redis_url, None) as system, seat_of(system) as seat:
+        bury(system)
+        windows = re.findall(r"<b>\d</b> of ([^<]*?)\s*</span>", seat.get("/lanes").text)
+        assert windows == ["100\u202f000 in 24 h", "100 in 1 s"]
+
+
+def test_times_of_another_day_name_it() -> None:
+    noon, hour = 1_800_014_400_000_000, 3_600_000_000
+    assert (clock(noon, noon), clock(noon - 13 * hour, noon)) == ("12:00", "Jan 14, 23:00")
 
 
 def test_who_may_only_look_is_offered_nothing_to_change(redis_url: str) -> None:

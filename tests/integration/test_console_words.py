@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -187,9 +188,13 @@ def test_who_may_only_look_changes_nothing_and_takes_files(seat: Seat) -> None:
 
 def test_the_overview_draws_the_hours(seat: Seat) -> None:
     seat.not_found()
-    seat.partition.decide("minute", {"every": 60_000_000, "keep": 10})
+    nothing = f"{seat.partition.now_us()} 0 0 0 0 0 0"
+    seat.bench.store.lpush(seat.bench.key("minutes"), nothing)  # all that has died since is of this minute
     for span in ("1h", "3h", "24h"):
         answer = seat.get(f"/?hours={span}")
         strips = [given for _, given in Page(answer.text).elements if "data-strip" in given]
         assert [one["data-strip"] for one in strips] == ["done", "retried", "died"]
+        times = answer.text.partition('<p class="axis">')[2].partition("</p>")[0]
+        assert re.fullmatch(r"[^<]*\d\d:\d\d UTC [^<]*\d\d:\d\d now", " ".join(re.findall(r">([^<]+)<", times))), span
+        assert re.search(rf"at most \d+ {'in 10 min' if span == '24h' else 'a minute'}", answer.text)
     assert seat.get("/?hours=9h").status == 400

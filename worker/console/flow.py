@@ -48,6 +48,11 @@ class Flow:
         return round(80 / max(1, len(self.stretches)), 3)
 
     @property
+    def edges(self) -> list[int]:
+        """When the first bar and the one in the middle begin (µs)."""
+        return [self.stretches[at].start_us for at in (0, len(self.stretches) // 2)]
+
+    @property
     def rows(self) -> str:
         """For a script: time (s) and each count, or null."""
         return json.dumps([

@@ -52,6 +52,11 @@ class Deaths:
         return max(self.counts, default=0)
 
     @property
+    def whole_us(self) -> int:
+        """How long ago the first of these times began."""
+        return round(self.bucket_s * len(self.counts) * 1e6)
+
+    @property
     def bars(self) -> list[tuple[float, float, int]]:
         """Place, height and count of each bar, in a hundred parts; one death can always be seen."""
         step = 100 / len(self.counts)

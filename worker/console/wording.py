@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from worker.accept.jobs import Job
@@ -61,6 +62,12 @@ def ago(us: int, now_us: int) -> str:
     return f"{span(abs(seconds))} ago" if seconds >= 0 else f"in {span(-seconds)}"
 
 
+def clock(us: int, now_us: int) -> str:
+    """Hours and minutes in UTC, with the day where it is not today's."""
+    at, today = (datetime.fromtimestamp(one / 1e6, UTC) for one in (us, now_us))
+    return f"{at:%H:%M}" if at.date() == today.date() else f"{at:%b} {at.day}, {at:%H:%M}"
+
+
 def number(value: int) -> str:
     """With thin gaps between thousands."""
     return f"{value:,}".replace(",", "\u202f")
@@ -103,13 +110,8 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def fullest(state: BudgetState) -> WindowState | None:
-    """The window of which most is taken."""
-    return max(state.windows, key=lambda window: window.share, default=None)
-
-
 FILTERS = {
     "bar": bar, "next_words": next_words, "ago": ago, "number": number, "short": short, "died_of": died_of,
     "cause": cause_words, "plain": plain, "pretty": pretty, "span": span, "utc": utc, "many": many,
-    "sentence": sentence, "fullest": fullest,
+    "sentence": sentence, "clock": clock,
 }  # fmt: skip
