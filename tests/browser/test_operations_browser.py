@@ -47,6 +47,8 @@ def test_a_problem_leads_to_a_plan_that_is_confirmed_watched_and_stopped(
     confirm(chromium, "Send again", "200", "the location exists now")
     chromium.run("await page.locator('.state.done').waitFor()")
     chromium.run("await page.waitForFunction(() => document.body.innerText.includes('failed again'))")
+    chromium.expect_text("done, all failed again")
+    assert chromium.run("return page.locator('.state.done.bad').count()") == 1, "what failed is not shown as well done"
     readable(chromium, f"operation-done-{size}")
     chromium.go(f"/problems/{problem}")
     chromium.run("await page.getByRole('link', {name: /^Set all/}).click()")

@@ -80,6 +80,7 @@ def test_what_failed_again_leads_to_its_problem(seat: Seat) -> None:
     ended(seat, address)
     seat.bench.until(lambda: "not ended yet" not in seat.get(address).text, "the calls")
     text = seat.get(address).text
+    assert '<span class="state done bad">done, all failed again</span>' in text
     assert "failed again</b>" in text and f'href="/problems/{problem}"' in text
     assert "such letters died after the plan" not in text, "those that failed again are no news"
 
