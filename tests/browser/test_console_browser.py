@@ -73,6 +73,16 @@ def test_a_page_says_when_it_hears_nothing(chromium: Chromium, scene: Scene) -> 
     assert "No answer since" not in chromium.text()
 
 
+def test_a_page_says_when_it_waits_for_an_answer(chromium: Chromium, scene: Scene) -> None:
+    chromium.open(scene.seat.base)
+    chromium.go("/workers")
+    chromium.run("await page.route('**/workers', (route) => { globalThis.unanswered = route; })")
+    chromium.expect_text("No answer since")
+    chromium.run("await globalThis.unanswered.continue(); await page.unroute('**/workers')")
+    chromium.run("await page.waitForFunction(() => document.getElementById('stale').hidden)")
+    assert chromium.noted().complaints == []
+
+
 def test_everything_is_reached_by_keyboard(chromium: Chromium, scene: Scene) -> None:
     chromium.open(scene.seat.base)
     chromium.go("/")

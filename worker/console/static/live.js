@@ -4,9 +4,9 @@
 // or problems never changes by itself. A hidden tab neither listens nor asks.
 (() => {
   "use strict";
-  const EVERY_MS = 4000, SILENT_MS = 12000, AGAIN_MS = 60000, PATIENCE_MS = 500, SENDING_MS = 15000;
+  const EVERY_MS = 4000, SILENT_MS = 12000, AGAIN_MS = 60000, PATIENCE_MS = 500, SENDING_MS = 15000, WAITING_MS = 4000;
   const stale = document.getElementById("stale"), fresh = document.getElementById("fresh");
-  let stream = null, open = false, heard = 0, last = new Date(), asking = false, pending = false, marks = null, base = null, more = 0, sent = 0, forced = false;
+  let stream = null, open = false, heard = 0, last = new Date(), asking = false, asked = 0, pending = false, marks = null, base = null, more = 0, sent = 0, forced = false;
 
   const live = () => document.getElementById("live");
   const read = (text) => Object.fromEntries(text.trim().split(/\s+/).filter(Boolean).map((one) => one.split("=")));
@@ -38,10 +38,8 @@
   };
 
   const said = (text) => { stale.textContent = text; stale.hidden = !text; };
-  const failed = () => {
-    asking = false;
-    said(`No answer since ${last.toISOString().slice(11, 19)} UTC; what is shown is from then. Trying again…`);
-  };
+  const silent = () => said(`No answer since ${last.toISOString().slice(11, 19)} UTC; what is shown is from then. Trying again…`);
+  const failed = () => { asking = false; silent(); };
 
   // A form on its way (signing out is one) must not be cut off by a reload; where it leads is where one wanted to go.
   const reload = () => { if (Date.now() - sent > SENDING_MS) location.reload(); else setTimeout(reload, PATIENCE_MS); };
@@ -78,7 +76,7 @@
   };
 
   document.addEventListener("submit", (event) => { if (!event.defaultPrevented) sent = Date.now(); });
-  document.addEventListener("htmx:beforeRequest", () => { asking = true; });
+  document.addEventListener("htmx:beforeRequest", () => { asking = true; asked = Date.now(); });
   document.addEventListener("htmx:beforeSwap", (event) => {
     // somebody who is no longer let in gets the page that says so
     if (event.detail.xhr.status === 200 && !event.detail.xhr.responseText.includes('id="live"')) {
@@ -115,7 +113,10 @@
     marks = live() ? read(live().dataset.marks) : {};
     if (live() || document.querySelector(".count")) listen();
     setInterval(tick, EVERY_MS);
-    setInterval(() => { if (pending && !held()) look(); }, PATIENCE_MS);
+    setInterval(() => {
+      if (pending && !held()) look();
+      if (asking && stale.hidden && Date.now() - asked > WAITING_MS) silent(); // it may be answered yet
+    }, PATIENCE_MS);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();
