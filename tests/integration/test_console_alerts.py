@@ -156,6 +156,20 @@ def test_an_alert_of_every_kind_is_shown_while_it_stands_and_when_it_is_over(red
             assert page in seat.get("/alerts?pile=history").text
 
 
+def test_what_another_version_raised_and_ended_is_counted_too(redis_url: str) -> None:
+    with system_of(redis_url, None) as system, seat_of(system) as seat:
+        bury(system)
+        bury(system, 1, dies("undocumented", "1"))
+        assert asking(seat) == 2
+        known, over = (alert.key for alert in seat.console.alerts.find())
+        system.client.hset(system.broker.keys("alert", over), "state", "resolved")
+        system.client.srem(system.broker.keys("alerts_open"), known)
+        system.client.sadd(system.broker.keys("alerts_open"), "problem:gone")
+        system.broker.scripts("sweep", {"dead_us": 30 * 86_400 * 1_000_000})
+        assert asking(seat) == 1
+        assert system.client.smembers(system.broker.keys("alerts_open")) == {known.encode()}
+
+
 def test_an_alert_that_names_nothing_is_shown(redis_url: str) -> None:
     with system_of(redis_url, None) as system:
         ask_for(system)

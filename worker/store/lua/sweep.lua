@@ -25,4 +25,5 @@ end
 -- their records are gone by then
 redis.call('ZREMRANGEBYSCORE', k_expired(), '-inf', I(now - conf_number('result_ttl', 86400) * 1000000))
 alerts_forget(now - A.dead_us, now)
+alerts_counted()
 return (#old >= 50 or #stale >= 50) and 1 or 0

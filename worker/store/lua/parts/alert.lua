@@ -69,6 +69,21 @@ local function refusals_over(group, at, now)
   redis.call('HDEL', k_refusals(), '?' .. group)
 end
 
+local function alert_asks(key)
+  local v = redis.call('HMGET', k_alert(key), 'state', 'acked')
+  return v[1] and v[1] ~= 'resolved' and not v[2]
+end
+
+-- A process of a version that does not know of the open ones raises and ends alerts as well: some are looked at anew.
+local function alerts_counted()
+  for _, key in ipairs(redis.call('SRANDMEMBER', k_alerts_open(), 50)) do
+    if not alert_asks(key) then redis.call('SREM', k_alerts_open(), key) end
+  end
+  for _, key in ipairs(redis.call('ZREVRANGE', k_alerts(), 0, 49)) do
+    if alert_asks(key) then redis.call('SADD', k_alerts_open(), key) end
+  end
+end
+
 -- forgets what has not changed since `before`, unless it still waits to be told or a hold still stands
 local function alerts_forget(before, now)
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', k_alerts(), '-inf', I(before), 'LIMIT', 0, 50)) do
