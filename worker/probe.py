@@ -28,7 +28,7 @@ from worker.deliver.outcome import (
     Success,
 )
 from worker.fail.choosing import settle_of
-from worker.fail.dead_letter import row_of
+from worker.fail.explaining import row_of
 from worker.limiter.limiter import Limiter, Permit
 from worker.limiter.told import told_windows
 

@@ -58,6 +58,10 @@ def test_a_result_that_never_comes_leaves_the_outcome_unknown_and_is_told_once(d
     desk.wait(2)
     assert bury_unheard(desk) == 1
     assert (desk.state(slip.id), desk.read(slip.id)["err"]) == ("dead", "outcome_unknown")
+    overdue = desk.events(slip.id)[-1]
+    assert (overdue["event"], overdue["code"], overdue["message"]) == (
+        "result_overdue", "command_timeout", "its result never came",
+    )  # fmt: skip
     assert len(desk.outbox()) == 1
     assert bury_unheard(desk) == 0
     desk.assert_whole()

@@ -35,6 +35,7 @@ def alerts() -> None:
 def list_command(session: Session, everything: bool, account: str | None, as_json: bool) -> None:
     """List the alerts that stand, last changed first."""
     session.check_words(account=account)
+    session.load_catalogue()  # what to do depends on the operation
     found = Alerts(session.partition).find(resolved=everything, account=account)
     if as_json:
         for alert in found:
@@ -56,6 +57,7 @@ def _state(alert: StandingAlert) -> str:
 @with_session
 def show_command(session: Session, key: str, as_json: bool) -> None:
     """Show one alert: what it says, what to do, who knows of it."""
+    session.load_catalogue()
     alert = Alerts(session.partition).read(key)
     record = alert.as_dict()
     if as_json:

@@ -41,6 +41,7 @@ def problems_command(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List dead letters by cause: one line per problem, last seen first."""
+    session.load_catalogue()
     since_us = None if since is None else moment_us("--since", since, session.partition.now_us())
     check_range("--since", since_us, "--until", None, session.partition.now_us())
     session.check_words(operation=operation, error_class=error_class)

@@ -25,7 +25,8 @@ from worker.console.rendering import parts_of, render
 from worker.console.views import views_of
 from worker.errors import NotFound
 from worker.fail.bundle import cases_of
-from worker.fail.dead_letter import Filter, row_of
+from worker.fail.dead_letter import Filter
+from worker.fail.explaining import row_of
 from worker.fail.problem import Problem
 from worker.observe.standing import StandingAlert
 from worker.store.partition import Partition
@@ -118,7 +119,7 @@ def problem(request: Request) -> Response:
         "problem.html",
         now_us=now_us,
         problem=found,
-        row=row_of(found.api, found.error_class),
+        row=row_of(found.api, found.error_class, found.code),
         operation=operations.get(found.operation),
         query=query,
         page=page,

@@ -99,7 +99,7 @@ def _event(record: Record) -> Event:
     return Event(
         at=_at(record),
         title=f"{kind} {_text(record.get('result'))}".strip(),
-        tone="bad" if kind in ("crashed", "unreadable") else "plain",
+        tone="bad" if kind in ("crashed", "unreadable", "result overdue") else "plain",
         attempt=None,
         by=_text(record.get("by") or record.get("worker")),
         words=why,

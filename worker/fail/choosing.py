@@ -23,6 +23,7 @@ from worker.deliver.exchange import Exchange
 from worker.deliver.outcome import Outcome
 from worker.errors import Refused
 from worker.fail.backoff import full_jitter
+from worker.fail.explaining import advice_for
 from worker.fail.fate import Decision, answered, refund, unanswered
 from worker.fail.overriding import table_of
 from worker.fail.row import Action, Row
@@ -106,12 +107,14 @@ class Chooser:
             | ({"means": outcome.detail} if outcome.detail else {})
         )
         facts: dict[str, Any] = {"meaning": outcome.error_class}
+        words = action.words()
         if wait_s := self._result_within_s(attempt):
             facts["awaits"] = int(wait_s * 1e6)
+            words = f"{words} when its result has come"
         if action.alert:
             day = self._clock.utcnow().date().isoformat()
             facts["notices"] = [self._notice(f"{row.when or row.error_class}:{card.account}:{day}", card, outcome, row)]
-        return Chosen("finish", action.words(), row.sign, facts, result=result, successors=successors)
+        return Chosen("finish", words, row.sign, facts, result=result, successors=successors)
 
     def _retry(self, card: Card, attempt: Attempt, row: Row, action: Action) -> Chosen:
         effort = self._settings.effort(attempt.operation.api)
@@ -269,7 +272,7 @@ class Chooser:
             "job": card.job_id,
             "message": self._redactor.redact_text(_said(outcome)),
             "explanation": row.explanation,
-            "advice": row.alert,
+            "advice": advice_for(row, card.operation, unsure=row.unrepeatable.kind == "unknown"),
             **more,
         }
         return json.dumps(facts)

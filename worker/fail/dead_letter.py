@@ -13,8 +13,7 @@ from typing import Any, Literal
 from worker.accept.jobs import Job, Jobs, read_jobs
 from worker.accept.operation import operations
 from worker.errors import Conflict
-from worker.fail.policy import ROWS
-from worker.fail.row import Row
+from worker.fail.explaining import row_of
 from worker.store.partition import CHUNK, Partition
 
 Which = Literal["dead", "discarded", "expired"]
@@ -128,12 +127,6 @@ def require_letter(job: Job) -> Job:
     return job
 
 
-def row_of(api: str, error_class: str) -> Row | None:
-    """The table's row of a class, the API's own before the one for both."""
-    rows = [row for whose in (api, "both") for row in ROWS if (row.api, row.error_class) == (whose, error_class)]
-    return next(iter(rows), None)
-
-
 def needs_care(job: Job) -> bool:
     """Whether sending it again might carry out twice what must not be."""
     if job.repeatable or job.state != "dead":
@@ -143,7 +136,7 @@ def needs_care(job: Job) -> bool:
 
 def advise(job: Job, evidence: list[dict[str, Any]]) -> Advice:
     """What the table and the catalogue say about a letter."""
-    row = row_of(job.api, job.error_class)
+    row = row_of(job.api, job.error_class, job.code)
     care = needs_care(job)
     executed = None if care else _executed(job, evidence)
     return Advice(

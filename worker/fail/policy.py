@@ -82,7 +82,7 @@ class Table:
             **now,
             "explanation": row.explanation,
             "link": row.link,
-            "alert": row.alert,
+            "alert": row.advice,
             "changed": {kind: words for kind, words in fates.items() if words != now[kind]} or None,
         }
 

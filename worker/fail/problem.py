@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from worker.errors import Conflict, NotFound, Refused
-from worker.fail.dead_letter import row_of
+from worker.fail.explaining import UNKNOWN, advice_for, row_of
 from worker.store.partition import CHUNK, Partition
 
 Mark = Literal["acknowledged", "resolved", "ignored", "open"]
@@ -132,7 +132,7 @@ class Problems:
 
 
 def problem_of(fingerprint: str, facts: dict[str, str], dead: int, discarded: int) -> Problem:
-    row = row_of(facts.get("api", ""), facts["class"])
+    row = row_of(facts.get("api", ""), facts["class"], facts.get("code", ""))
     return Problem(
         fingerprint=fingerprint,
         api=facts.get("api", ""),
@@ -146,7 +146,7 @@ def problem_of(fingerprint: str, facts: dict[str, str], dead: int, discarded: in
         last_us=int(float(facts.get("last") or 0)),
         sample=facts.get("sample", ""),
         explanation=row.explanation if row else "",
-        advice=row.alert if row else None,
+        advice=advice_for(row, facts.get("op", ""), unsure=facts["class"] == UNKNOWN),
         said=Said(
             facts.get("mark", ""),
             facts.get("mark_by", ""),

@@ -93,6 +93,13 @@ class Row:
     alert: str | None = None
     when: When = ""
 
+    @property
+    def advice(self) -> str | None:
+        """What to do, for a reader who has no one operation in mind."""
+        unsure = "Of a call that must not be repeated find out first what became of it."
+        said = (self.alert, unsure if self.unrepeatable.kind == "unknown" else None)
+        return " ".join(text for text in said if text) or None
+
 
 DONE = Action("done")
 DONE_TELL = Action("done", alert=True)

@@ -80,7 +80,8 @@ ROWS: tuple[Row, ...] = (
         link=WIRE,
         repeatable=RETRY,
         unrepeatable=UNKNOWN,
-        alert="Use the read that reconciles this operation to see what became of it, then settle or send again.",
+        alert="Compare the failure in the evidence with the network and the gateways on the way. If it goes on, send "
+        "the evidence to the API's support.",
     ),
     Row(
         api="both",

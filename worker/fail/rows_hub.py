@@ -101,7 +101,7 @@ ROWS: tuple[Row, ...] = (
         link=CODES,
         repeatable=RETRY_QUIETLY,
         unrepeatable=UNKNOWN,
-        alert="Read status_message, then find out whether the call was carried out before sending it again.",
+        alert="Read status_message.",
     ),
     Row(
         api="hub",
@@ -140,8 +140,7 @@ ROWS: tuple[Row, ...] = (
         link=SPEC,
         repeatable=RETRY,
         unrepeatable=UNKNOWN,
-        alert="Look at the charge point operator's connection status. A call of unknown outcome is reconciled "
-        "by the read its operation names, never by sending it again blindly.",
+        alert="Look at the charge point operator's connection status.",
     ),
     Row(
         api="hub",
@@ -253,8 +252,8 @@ ROWS: tuple[Row, ...] = (
         link=COMMANDS,
         repeatable=UNKNOWN,
         unrepeatable=UNKNOWN,
-        alert="Check that the address for results is reachable from the hub, fix the receiver first, then ask "
-        "support with the evidence. A late result still settles the job.",
+        alert="Check that the address for results is reachable from the hub, and fix the receiver first. A result that "
+        "comes late still ends the job by itself.",
     ),
     Row(
         api="hub",

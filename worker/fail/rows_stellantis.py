@@ -132,8 +132,7 @@ ROWS: tuple[Row, ...] = (
         link=HTTP,
         repeatable=RETRY,
         unrepeatable=UNKNOWN,
-        alert="Read the list of remote actions before sending a command again. If it goes on, send support "
-        "code, uuid and timestamp.",
+        alert="If it goes on, send support code, uuid and timestamp.",
     ),
     Row(
         api="stellantis",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from worker.accept.envelope import PRIORITIES
+from worker.fail.explaining import UNKNOWN, advice_for, cause_of
 from worker.fail.policy import ROWS
 from worker.fail.row import Row
 from worker.limiter.quota import RAISE, figures, length_words
@@ -34,7 +35,7 @@ _SUSPECT = (
 )
 _UNKNOWN_OPERATION = (
     "A job waits for an operation that no running worker knows. Deploy the version that knows it, then send the dead "
-    "letters again; or cancel them if it is gone for good."
+    "letters again; or set them aside if it is gone for good."
 )
 _QUOTA = (
     "If this is what is needed every day, {}. Until then: see with `lanes list` who uses and who waits, and send what "
@@ -68,8 +69,8 @@ def advice_of(facts: Facts) -> str:
         return _SHARES.get(str(facts.get("class")), _LOOK)
     if facts.get("code") == "unknown_operation":
         return _UNKNOWN_OPERATION
-    row = _row(facts)
-    return row.alert if row is not None and row.alert else _LOOK
+    unsure = facts.get("kind", "problem") == "problem" and facts.get("class") == UNKNOWN
+    return advice_for(_row(facts), str(facts.get("operation") or ""), unsure=unsure) or _LOOK
 
 
 def explanation_of(facts: Facts) -> str:
@@ -95,9 +96,10 @@ def grouping_of(key: str, facts: Facts) -> str:
 
 
 def _row(facts: Facts) -> Row | None:
-    """The table's row for the class: one with advice before one without, that of the API before the one for both."""
-    name = "brake" if facts.get("kind") == "brake" else facts.get("class")
-    fits = [row for row in ROWS if row.error_class == name and row.api in (facts.get("api"), "both")]
+    """The table's row that decided: one with advice before one without, that of the API before the one for both."""
+    api, error_class, code = (str(facts.get(name) or "") for name in ("api", "class", "code"))
+    name = "brake" if facts.get("kind") == "brake" else cause_of(api, error_class, code)
+    fits = [row for row in ROWS if row.error_class == name and row.api in (api, "both")]
     return min(fits, key=lambda row: (not row.alert, row.api == "both", row.when != ""), default=None)
 
 
