@@ -19,6 +19,7 @@ from worker.store.partition import Partition, chunks
 
 ENDED = ("done", "dead", "cancelled", "expired")
 WORST_FIRST = ("dead", "expired", "cancelled", "running", "awaiting", "waiting", "done")
+CRASHED_SENDING = ("outcome_unknown", "worker_crashed")
 NAMES = {str(number): name for name, number in PRIORITIES.items()}
 
 
@@ -58,6 +59,12 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def sent(self) -> str:
+        """How often it was sent; with a question mark where a worker ended that may have sent it once more."""
+        unheard = self.crashes if self.repeatable else (self.error_class, self.code) == CRASHED_SENDING
+        return f"{self.runs + unheard}?" if unheard else str(self.runs)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -82,7 +82,7 @@ def list_command(session: Session, /, as_json: bool, limit: int | None, **option
         (
             (
                 job.id, job.operation, job.error_class or job.state, job.code, ago(job.ended_us), job.account,
-                job.runs, job.redrives or None, job.why[:80],
+                job.sent, job.redrives or None, job.why[:80],
             )
             for job in found
         ),

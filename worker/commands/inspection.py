@@ -128,7 +128,7 @@ def list_command(
         ("job", "state", "operation", "account", "priority", "created", "sent", "last error"),
         (
             (
-                job.id, job.state, job.operation, job.account, job.priority, ago(job.created_us), job.runs,
+                job.id, job.state, job.operation, job.account, job.priority, ago(job.created_us), job.sent,
                 died_of(job) if job.error_class else None,
             )
             for job in found

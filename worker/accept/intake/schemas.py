@@ -145,7 +145,14 @@ CALLED: Schema = {
     "operation": TEXT, "account": TEXT, "api": TEXT, "budget": TEXT, "priority": ref("priority"),
     "repeatable": FLAG, "discarded": FLAG,
 }  # fmt: skip
-SUMS: Schema = {"attempts": COUNT, "runs": COUNT, "crashes": COUNT, "redrives": COUNT}
+SUMS: Schema = {
+    "attempts": COUNT | {"description": "Attempts used up: those that failed, since it was asked for or last sent "
+        "again by people. A call that was done at once has used none."},
+    "runs": COUNT | {"description": "How often it was sent and heard of again, well or badly, in its whole life. What "
+        "a worker may have sent before it crashed is not in it."},
+    "crashes": COUNT | {"description": "Workers that ended while they ran it, since it was last heard of."},
+    "redrives": COUNT | {"description": "How often people sent it again."},
+}  # fmt: skip
 DIED: Schema = {"class": TEXT, "code": maybe(TEXT), "message": maybe(TEXT), "problem": maybe(TEXT)}
 WINDOW = record(
     {
