@@ -50,6 +50,8 @@ def test_a_crash_leaves_evidence(desk: Desk) -> None:
     crash(desk)
     event = desk.events(job)[-1]
     assert (event["event"], event["worker"], event["crashes"]) == ("crashed", "w1", 1)
+    assert int(event["taken_us"]) > 0
+    assert "sending_began_us" not in event
     desk.assert_whole()
 
 
@@ -118,6 +120,7 @@ def test_a_crash_is_unknown_only_when_an_unrepeatable_call_may_have_gone_out(
     desk.take(0)
     assert desk.state(job) == state
     assert desk.read(job).get("err") == ("outcome_unknown" if state == "dead" else None)
+    assert ("sending_began_us" in desk.events(job)[-1]) == sent
     assert len(desk.outbox()) == (1 if state == "dead" else 0)
     desk.assert_whole()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from worker.accept.jobs import Chain, Job, merged, page_items
+from worker.accept.operation import operations
 from worker.accept.waiting import Waiting, waiting_for
 from worker.commands.output import as_json, facts, many, span, times, when
 from worker.commands.session import Session
@@ -127,10 +128,15 @@ def report(session: Session, chain: Chain) -> Iterator[str]:
         yield from ("", f"`dlq show {job.id}` says what can safely be done.")
 
 
-def identity(job: Job) -> tuple[tuple[str, str], ...]:
+def identity(job: Job) -> tuple[tuple[str, str | None], ...]:
     """What it is, and for whom."""
     repeatable = "repeatable" if job.repeatable else "must not be repeated"
-    return ("operation", f"{job.operation} ({repeatable})"), ("account", job.account)
+    known = operations.get(job.operation)
+    return (
+        ("operation", f"{job.operation} ({repeatable})"),
+        ("request", f"{known.method} {known.path}" if known else None),
+        ("account", job.account),
+    )
 
 
 def efforts(session: Session, api: str, sums: dict[str, int]) -> tuple[tuple[str, str | None], ...]:

@@ -75,8 +75,22 @@ def _happening(record: Record) -> str:
         said += f": {why}"
     if record.get("class"):
         said += f" (it had died of {record['class']})" if record.get("event") == "redriven" else f" ({record['class']})"
-    more = {name: value for name, value in record.items() if name not in OURS and value not in (None, "")}
+    more = {name: value for name, value in moments(record).items() if name not in OURS and value not in (None, "")}
     return said + (f" {as_json(more)}" if more else "")
+
+
+def moments(record: Record) -> dict[str, Any]:
+    """The record with every time of the store (`…_us`) as one that people read."""
+    return {
+        name.removesuffix("_us"): _moment(value) if name.endswith("_us") else value for name, value in record.items()
+    }
+
+
+def _moment(us: Any) -> str | None:
+    try:
+        return utc(int(float(us or 0)))
+    except (TypeError, ValueError, OverflowError, OSError):
+        return str(us)
 
 
 def _answer(record: Record) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.commands.output import utc
-from worker.commands.timeline import OURS
+from worker.commands.timeline import OURS, moments
 
 Record = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def _attempt(record: Record) -> Event:
 def _event(record: Record) -> Event:
     kind = _text(record.get("event")).replace("_", " ") or "note"
     why = _text(record.get("reason") or record.get("why") or record.get("message"))
-    more = [(name.replace("_", " "), _text(value)) for name, value in record.items() if name not in OURS]
+    more = [(name.replace("_", " "), _text(value)) for name, value in moments(record).items() if name not in OURS]
     error_class = _text(record.get("class")).replace("_", " ")
     if error_class:
         more.append(("it had died of" if kind == "redriven" else "class", f"{error_class} {_text(record.get('code'))}"))

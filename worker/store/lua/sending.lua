@@ -8,6 +8,6 @@ local now = read_clock()
 local J = job_read(A.id)
 if not J or J.state ~= 'running' or J.lease ~= A.lease then return 0 end
 if not redis.call('ZSCORE', k_leases(), A.lease) then return 0 end
-redis.call('HSET', k_job(A.id), 'sending', '1', 'door', A.door)
+redis.call('HSET', k_job(A.id), 'sending', '1', 'began', I(now), 'door', A.door)
 redis.call('HDEL', k_job(A.id), 'heard', 'verdict')
 return 1

@@ -30,7 +30,8 @@ local function lease_reclaim(lease, expiry, transit, now)
   local crashes = (J.crashes or 0) + 1
   job_set(J, 'crashes', I(crashes), 'last', lease)
   job_note(J, cjson.encode({event = 'crashed', worker = info.worker, lease = lease, at_us = I(now),
-    crashes = crashes, sending = J.sending == '1'}))
+    crashes = crashes, sending = J.sending == '1', taken_us = J.leased,
+    sending_began_us = J.sending == '1' and J.began or nil}))
   if J.sending == '1' and J['repeat'] ~= '1' then
     job_bury(J, {class = 'outcome_unknown', code = 'worker_crashed', alert = true,
       message = 'the worker ended after it had begun to send'}, now)
