@@ -143,7 +143,8 @@ def efforts(session: Session, api: str, sums: dict[str, int]) -> tuple[tuple[str
     """How often it was sent, what that used up, and how often people sent it again."""
     said = many(sums["runs"], "time") if sums["runs"] else "no answer came back" if sums["crashes"] else "not yet"
     if sums["attempts"]:
-        said += f"; {sums['attempts']} of {many(session.settings.effort(api).attempts, 'attempt')} used up"
+        since = " since it was sent again" if sums["redrives"] else ""
+        said += f"; {sums['attempts']} of {many(session.settings.effort(api).attempts, 'attempt')} used up{since}"
     if sums["crashes"]:
         said += f"; {many(sums['crashes'], 'worker')} crashed with it"
     redriven = f"{many(sums['redrives'], 'time')} by people" if sums["redrives"] else None

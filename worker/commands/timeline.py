@@ -28,14 +28,31 @@ def timeline(evidence: Sequence[Record], *, wire: bool = False) -> Iterator[str]
     yield "what happened:"
     pages = len({record.get("job") for record in evidence if record.get("job")}) > 1
     left_out = len(evidence) - BEGINNING - END
+    again = sent_again(evidence)
     for number, record in enumerate(evidence):
         if left_out > 1 and BEGINNING <= number < BEGINNING + left_out:
             if number == BEGINNING:
                 yield f"  … {left_out} more, which --json shows …"
             continue
-        yield f"  {_at(record)}  {_page(record) if pages else ''}{_event(record)}"
+        yield f"  {_at(record)}  {_page(record) if pages else ''}{_round(again[number], record)}{_event(record)}"
         if wire:
             yield from (f"      {text}" for text in _wire(record))
+
+
+def sent_again(evidence: Sequence[Record]) -> list[Record | None]:
+    """To each record that by which people had last sent its job again before it: attempts are counted from there."""
+    last: dict[str, Record] = {}
+    found: list[Record | None] = []
+    for record in evidence:
+        job = str(record.get("job") or "")
+        found.append(last.get(job) or last.get(""))
+        if record.get("event") == "redriven":
+            last[job] = {"by": "people", **record}
+    return found
+
+
+def _round(again: Record | None, record: Record) -> str:
+    return f"sent again by {again['by']}, " if again and "outcome" in record else ""
 
 
 def event_of(record: Record) -> str:

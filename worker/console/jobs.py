@@ -119,7 +119,7 @@ def job(request: Request) -> Response:
     parts = parts_of(request)
     chain = parts.jobs.chain(request.path_params["job_id"])
     current = chain.current
-    evidence = [record for one in chain.jobs[-PAGES_SHOWN:] for record in parts.jobs.evidence(one)]
+    evidence = [{"job": one.id} | record for one in chain.jobs[-PAGES_SHOWN:] for record in parts.jobs.evidence(one)]
     return render(
         request,
         "job.html",
@@ -127,7 +127,7 @@ def job(request: Request) -> Response:
         job=current,
         asked=parts.jobs.params(chain.jobs[0]),
         waiting=waiting_for(current, parts.partition, parts.limiter, parts.holds),
-        story=story_of(evidence),
+        story=story_of(evidence, chain.jobs),
         operation=operations.get(current.operation),
         result=_result(parts, chain),
         heard=parts.jobs.heard(current),

@@ -109,7 +109,7 @@ def letter(request: Request) -> Response:
         "letter.html",
         job=job,
         asked=parts.jobs.params(job),
-        story=story_of(evidence),
+        story=story_of(evidence, [job]),
         advice=advice,
         operation=operations.get(job.operation),
         problem=problem,

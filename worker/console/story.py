@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from worker.accept.jobs import Job
 from worker.commands.output import utc
-from worker.commands.timeline import OURS, moments
+from worker.commands.timeline import OURS, moments, sent_again
 
 Record = Mapping[str, Any]
 
@@ -49,21 +50,29 @@ class Event:
     request: Message | None
     response: Message | None
     facts: list[tuple[str, str]]
+    again: str = ""
+    """Who had sent it again before this attempt."""
 
 
-def story_of(evidence: Sequence[Record]) -> list[Event]:
-    """Oldest first."""
-    return [_attempt(record) if isinstance(record.get("outcome"), Mapping) else _event(record) for record in evidence]
+def story_of(evidence: Sequence[Record], jobs: Sequence[Job] = ()) -> list[Event]:
+    """Oldest first. `jobs` say when each was asked for: without that, its waits after a redrive are not known."""
+    created = {job.id: job.created_us for job in jobs}
+    return [
+        _attempt(record, again, created.get(_text(record.get("job"))))
+        if isinstance(record.get("outcome"), Mapping)
+        else _event(record)
+        for record, again in zip(evidence, sent_again(evidence), strict=True)
+    ]
 
 
-def _attempt(record: Record) -> Event:
+def _attempt(record: Record, again: Record | None, created_us: int | None) -> Event:
     outcome, response, failure = _map(record, "outcome"), _map(record, "response"), _map(record, "failure")
     answered = response.get("status")
     detail = _text(failure.get("detail") or outcome.get("detail"))
     facts = [(name.replace("_", " "), _text(value)) for name, value in _map(record, "ids").items()]
     facts += [(f"vendor's {name.replace('_', ' ')}", _text(v)) for name, v in _map(outcome, "vendor").items()]
     facts += [
-        ("waited in line", f"{_number(record.get('queued_ms')) / 1000:.1f} s" if record.get("queued_ms") else ""),
+        ("waited in line", _waited(record, again, created_us)),
         ("first byte after", f"{_number(record['first_byte_ms']):.0f} ms" if record.get("first_byte_ms") else ""),
         ("failure", detail if failure else ""),
         ("bytes sent", "" if record.get("wrote", True) else "none: nothing left this machine"),
@@ -86,7 +95,18 @@ def _attempt(record: Record) -> Event:
         request=_message(_map(record, "request")),
         response=_message(response),
         facts=[(name, value) for name, value in facts if value],
+        again=_text(again.get("by")) if again else "",
     )
+
+
+def _waited(record: Record, again: Record | None, created_us: int | None) -> str:
+    """Since it was asked for, or sent again; empty where that is not known."""
+    seconds = _number(record.get("queued_ms")) / 1000
+    if again:
+        if not created_us:
+            return ""
+        seconds -= (_number(again.get("at_us")) - created_us) / 1e6
+    return f"{seconds:.1f} s" if seconds > 0 else ""
 
 
 def _event(record: Record) -> Event:
