@@ -145,3 +145,31 @@ def test_script_in_an_order_stays_text(seat: Seat) -> None:
         assert answer.status == 200
         assert "<script>alert" not in answer.text and "<b>x</b>" not in answer.text
         assert all(given.get("src") != "x" for _, given in Page(answer.text).elements)
+
+
+def test_where_sending_again_does_not_help_its_button_is_not_the_first_and_the_plan_says_so(seat: Seat) -> None:
+    refused = {"action": "status", "status": 500, "body": {"code": 50000, "message": "CORVET Error"}}
+    ended = seat.bench.run("stellantis.b2b.get_vehicle_status", fault=refused)
+    assert ended.error_class == "consent_needed"
+    plan = f"/dead-letters/plan?{urlencode({'verb': 'redrive', 'problem': problem_of(seat, ended.job_id)})}"
+    helps = f"/dead-letters/plan?{urlencode({'verb': 'redrive', 'problem': problem_of(seat, seat.not_found())})}"
+    for page, buttons in (
+        (f"/problems/{problem_of(seat, ended.job_id)}", ("plan?verb=redrive", "plan?problem=")),
+        (f"/dead-letters/{ended.job_id}", ("/redrive",)),
+    ):
+        found = [
+            given.get("class")
+            for tag, given in Page(seat.get(page).text).elements
+            if tag in ("a", "button")
+            and any(word in str(given.get("href") or given.get("formaction")) for word in buttons)
+            and "discard" not in str(given)
+        ]
+        assert found, page
+        assert not [word for word in found if "main" in str(word).split()], page
+    said = seat.get(plan).text
+    assert "Sending again does not help <b>1</b> of them, consent needed (50000)" in said
+    assert "Have the car enrolled again" in said
+    assert "<button>Send again</button>" in said
+    said = seat.get(helps).text
+    assert "does not help" not in said
+    assert '<button class="main">Send again</button>' in said

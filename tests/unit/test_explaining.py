@@ -3,6 +3,8 @@
 import pytest
 
 import tasks  # noqa: F401
+from worker.commands.bulk_words import plan_lines
+from worker.fail.bulk_plan import Plan, PlannedProblem
 from worker.fail.explaining import advice_for, cause_of, row_of
 from worker.fail.policy import ROWS
 from worker.fail.problem import problem_of
@@ -88,3 +90,19 @@ def test_a_read_is_not_told_how_to_find_out_what_became_of_it() -> None:
 
 def test_no_row_advises_by_words_that_are_no_button_and_no_command() -> None:
     assert not [row.sign for row in ROWS if row.alert and ("settle" in row.alert or "reconcile" in row.alert)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "error_class", "code", "futile"),
+    [
+        ("stellantis.b2b.get_vehicle_status", "consent_needed", "50000", True),
+        ("hub.get_location", "malformed", "2001", True),
+        ("hub.get_location", "not_found", "2003", False),
+        ("", "expired", "", False),
+    ],
+)
+def test_a_plan_warns_of_what_would_die_again(operation: str, error_class: str, code: str, futile: bool) -> None:
+    cause = PlannedProblem("f" * 16, operation, error_class, code, 6)
+    plan = Plan(6, True, 1.0, 6.0, (cause,))
+    for sends in (True, False):
+        assert ("6 of them would die again: " in "\n".join(plan_lines(plan, sends=sends))) == (futile and sends)

@@ -34,6 +34,9 @@ def plan_lines(plan: Plan, *, sends: bool) -> Iterator[str]:
         yield f"{one.count} of them: {cause}{f' (problem {one.fingerprint})' if one.fingerprint else ''}."
     if len(plan.problems) > SHOWN:
         yield f"and {many(len(plan.problems) - SHOWN, 'more problem')}."
+    for one in plan.problems if sends else ():
+        if one.futile:
+            yield f"{one.count} of them would die again: {one.futile}"
     for word, count in plan.left.items():
         yield f"{count} of them would be left alone: {left_words(word)}."
     if plan.to_do:

@@ -21,6 +21,7 @@ from worker.console.views import views_of
 from worker.errors import NotFound, Refused
 from worker.fail.bundle import case_of
 from worker.fail.dead_letter import Filter, Which, advise, require_letter
+from worker.fail.explaining import futile_because
 from worker.fail.redrive import ROUNDS
 from worker.store.partition import Partition
 
@@ -111,6 +112,7 @@ def letter(request: Request) -> Response:
         asked=parts.jobs.params(job),
         story=story_of(evidence, [job]),
         advice=advice,
+        futile=futile_because(job.api, job.error_class, job.code),
         operation=operations.get(job.operation),
         problem=problem,
         rounds=job.redrives >= ROUNDS,

@@ -18,6 +18,7 @@ from typing import Any
 from worker.accept.envelope import PRIORITIES
 from worker.errors import Refused
 from worker.fail.dead_letter import Filter
+from worker.fail.explaining import futile_because
 from worker.fail.redrive import NO_CALL, Verb
 from worker.limiter.limiter import Limiter
 from worker.limiter.window import BudgetState
@@ -90,6 +91,11 @@ class PlannedProblem:
     error_class: str
     code: str
     count: int
+
+    @property
+    def futile(self) -> str | None:
+        """Why sending these again does not help until something has changed."""
+        return futile_because(self.operation.partition(".")[0], self.error_class, self.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,12 @@ def row_of(api: str, error_class: str, code: str = "") -> Row | None:
     return next(iter(rows), None)
 
 
+def futile_because(api: str, error_class: str, code: str) -> str | None:
+    """Why sending it again does not help until something has changed; None where it may."""
+    row = row_of(api, error_class, code)
+    return " ".join(text for text in (row.explanation, row.alert) if text) if row is not None and row.futile else None
+
+
 def advice_for(row: Row | None, operation: str, *, unsure: bool) -> str | None:
     """What to do. `unsure`: the row leaves open whether a call that must not be repeated was carried out."""
     said = [row.alert] if row is not None and row.alert else []

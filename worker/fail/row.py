@@ -92,6 +92,8 @@ class Row:
     unrepeatable: Action
     alert: str | None = None
     when: When = ""
+    futile: bool = False
+    """Whether the same call, sent again before anything has changed, ends the same way."""
 
     @property
     def advice(self) -> str | None:

@@ -121,6 +121,7 @@ ROWS: tuple[Row, ...] = (
         link=SPEC,
         repeatable=DEAD,
         unrepeatable=DEAD,
+        futile=True,
     ),
     Row(
         api="hub",
@@ -234,6 +235,7 @@ ROWS: tuple[Row, ...] = (
         link=COMMANDS,
         repeatable=DEAD,
         unrepeatable=DEAD,
+        futile=True,
     ),
     Row(
         api="hub",

@@ -39,6 +39,7 @@ ROWS: tuple[Row, ...] = (
         link=HTTP,
         repeatable=DEAD,
         unrepeatable=DEAD,
+        futile=True,
     ),
     Row(
         api="stellantis",
@@ -154,6 +155,7 @@ ROWS: tuple[Row, ...] = (
         repeatable=DEAD_TELL,
         unrepeatable=DEAD_TELL,
         alert="Have the car enrolled again; retrying does not help.",
+        futile=True,
     ),
     Row(
         api="stellantis",
