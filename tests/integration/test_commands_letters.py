@@ -89,7 +89,9 @@ def test_letters_are_grouped_by_their_cause(bench: Bench, run: Terminal) -> None
     (reads,) = run("dlq", "problems", "--class", "not_found", "--json").records
     assert len(run("dlq", "list", "--problem", reads["fingerprint"], "--json").records) == 3
     assert states(run) == letters
-    assert run("dlq", "problems").lines[0].split()[:4] == ["problem", "operation", "class", "code"]
+    listed = run("dlq", "problems")
+    assert listed.lines[0].split()[:5] == ["problem", "operation", "class", "code", "state"]
+    assert "ask the other side or its support" in next(text for text in listed.lines if "hub.start_session" in text)
     assert len(run("dlq", "list", "--operation", "hub.start_session").lines) == 2
     assert run("dlq", "list", "--since", "1h", "--limit", "2", "--json").out.count("\n") == 2
 
@@ -302,6 +304,8 @@ def test_what_people_say_of_problems_and_letters(bench: Bench, run: Terminal) ->
     for word, state in said.items():
         answer = run("dlq", word, problem, "--reason", "so it is", "--json")
         assert (answer.code, answer.records) == (0, [{"problem": problem, "state": state}])
+        stands = run("dlq", "problems").lines[1].split("  ")
+        assert any(cell.strip().startswith(state if word == "reopen" else f"{state} by ") for cell in stands)
     assert run("dlq", "reopen", problem).code == 1
     assert run("dlq", "ignore", "f" * 16).code == run("dlq", "note", "0-none", "x").code == 4
 

@@ -21,6 +21,7 @@ from worker.commands.tree import Tree
 from worker.commands.values import MOMENT, json_option
 from worker.fail.dead_letter import advise, letter, require_letter
 from worker.fail.notes import Notes
+from worker.fail.problem import Problem
 
 
 @click.group("dlq", cls=Tree)
@@ -53,16 +54,25 @@ def problems_command(
             emit(times(problem.as_dict()))
         return
     table(
-        ("problem", "operation", "class", "code", "open", "ever", "last seen", "first seen", "meaning"),
+        (
+            "problem", "operation", "class", "code", "state", "open", "ever", "last seen", "first seen", "meaning",
+            "to do",
+        ),
         (
             (
-                one.fingerprint, one.operation, one.error_class, one.code, one.open, one.ever, ago(one.last_us),
-                ago(one.first_us), one.explanation,
+                one.fingerprint, one.operation, one.error_class, one.code, _state(one), one.open, one.ever,
+                ago(one.last_us), ago(one.first_us), one.explanation, one.advice,
             )
             for one in found
         ),
         empty="no problem is open",
     )  # fmt: skip
+
+
+def _state(problem: Problem) -> str:
+    """How it stands, and by whose word."""
+    said = problem.said
+    return f"{problem.state} by {said.by}" if said.by and problem.state == said.mark else problem.state
 
 
 @dlq.command("list")
