@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tasks  # noqa: F401
 from worker.observe.redact import HIDDEN, PREVIEW_BYTES, Redactor
 
 SECRET = 'tok&en/"9f+=ü-long'
@@ -142,6 +143,26 @@ def test_a_body_keeps_what_helps_and_hides_everything_else(redactor: Redactor) -
             "ok": True,
         },
     }
+
+
+def test_what_a_call_was_asked_with_shows_the_values_that_the_catalogue_names() -> None:
+    redactor = Redactor(list)
+    asked = {
+        "door": {"state": "Locked"}, "token": {"uid": "0123456789ABCDEF", "type": "RFID", "whitelist": "NEVER"},
+        "extension": ["location", "Locked"], "state": "Somewhere", "issuer": "Locked", "secret": "Locked",
+    }  # fmt: skip
+    shown = {
+        "door": {"state": "Locked"}, "token": {"uid": "…CDEF", "type": "RFID", "whitelist": "NEVER"},
+        "extension": ["location", "…ed"], "state": "…re", "issuer": "…ed", "secret": HIDDEN,
+    }  # fmt: skip
+    assert redactor.redact_value(asked, asked=True) == shown
+    body = redactor.redact_body(json.dumps(asked).encode(), "application/json", asked=True)
+    assert json.loads(body["preview"]) == shown
+    assert redactor.redact_value(asked)["door"] == {"state": "…ed"}, "what a car answers about itself stays its own"
+
+
+def test_no_credential_is_a_value_that_the_catalogue_names() -> None:
+    assert Redactor(lambda: ["Unlocked"]).redact_value({"state": "Unlocked"}, asked=True) == {"state": HIDDEN}
 
 
 def test_a_credentials_token_is_hidden_whatever_the_settings() -> None:

@@ -138,7 +138,7 @@ class Jobs:
             kwargs = json.loads(encoded or "{}").get("kwargs", {})
         except ValueError:
             return {"unreadable": True}
-        return {name: self._redactor.redact_value(kwargs.get(name)) for name in ("params", "body")}
+        return {name: self._redactor.redact_value(kwargs.get(name), asked=True) for name in ("params", "body")}
 
     def evidence(self, job: Job) -> list[dict[str, Any]]:
         """What happened to it, oldest first; redacted when it was written."""

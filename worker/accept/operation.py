@@ -18,6 +18,7 @@ from settings import Account
 from worker.accept.paging import PageLink, Paging, successor
 from worker.accept.refusal import did_you_mean, sentence
 from worker.errors import Refused
+from worker.observe import choices
 
 __all__ = ["CallSpec", "Operation", "PageLink", "account_for", "askable", "find", "operations", "register"]
 
@@ -220,6 +221,8 @@ def register(operation: Operation) -> Operation:
     known = operations.setdefault(operation.name, operation)
     if known != operation:
         raise ValueError(f"two different operations are named {operation.name!r}; rename one of them")
+    for model in (operation.params, operation.body):
+        choices.learn(model)
     return known
 
 

@@ -33,7 +33,7 @@ def evidence(
         "ids": _ids(exchange, redactor),
         "request": {
             "headers": redactor.redact_headers(request.headers),
-            "body": redactor.redact_body(request.body, _content_type(request.headers)),
+            "body": redactor.redact_body(request.body, _content_type(request.headers), asked=True),
         },
         "response": None if response is None else _response(response, redactor),
         "failure": _failure(exchange, redactor),

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from worker.observe import allowed
+from worker.observe.choices import is_choice
 from worker.observe.known_secrets import CUT, HIDDEN, KnownSecrets
 from worker.observe.people import VIN, masked, names_in, without_people
 
@@ -79,11 +80,13 @@ class Redactor:
         self._refresh()
         return self._url(url)
 
-    def redact_body(self, body: bytes, content_type: str | None) -> dict[str, Any]:
-        """A preview of at most 4 KiB, with the length and SHA-256 of the body as it was on the wire."""
+    def redact_body(self, body: bytes, content_type: str | None, *, asked: bool = False) -> dict[str, Any]:
+        """A preview of at most 4 KiB, with the length and SHA-256 of the body as it was on the wire. `asked`: it is a
+        request of ours.
+        """
         self._refresh()
         return {
-            "preview": self._preview(body, content_type or ""),
+            "preview": self._preview(body, content_type or "", asked),
             "length": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
@@ -93,18 +96,25 @@ class Redactor:
         self._refresh()
         return self._known.hidden_in_value(value)
 
-    def redact_value(self, value: Any, key: str = "") -> Any:
-        """A JSON value, field by field; `key` is the name it stands under."""
+    def redact_value(self, value: Any, key: str = "", *, asked: bool = False) -> Any:
+        """A JSON value, field by field; `key` is the name it stands under. `asked`: it is what a call was asked with,
+        where values that the catalogue names are nobody's.
+        """
         self._refresh()
-        return self._walk(value, key)
+        return self._walk(value, key, asked)
 
-    def _walk(self, value: Any, key: str) -> Any:
+    def _walk(self, value: Any, key: str, asked: bool = False) -> Any:
         if isinstance(value, dict):
             personal = key == _PERSONAL or (key.lower() in allowed.PERSONAL and not self._show_personal)
-            return {self._text(str(k)): self._walk(v, _inside(str(k), personal)) for k, v in value.items()}
+            return {self._text(str(k)): self._member(v, str(k), personal, asked) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._walk(item, key) for item in value]
+            return [self._member(item, key, False, asked) for item in value]
         return self._leaf(value, key)
+
+    def _member(self, value: Any, key: str, personal: bool, asked: bool) -> Any:
+        if asked and key.lower() not in allowed.SECRET and is_choice(key, value):
+            return self._text(value)
+        return self._walk(value, _inside(key, personal), asked)
 
     def _leaf(self, value: Any, key: str) -> Any:
         if isinstance(value, bool) or value is None:
@@ -118,19 +128,19 @@ class Redactor:
             return self._text(value) if isinstance(value, str) else value
         return masked(self._without_secrets(value)) if isinstance(value, str) else HIDDEN
 
-    def _preview(self, body: bytes, content_type: str) -> str:
+    def _preview(self, body: bytes, content_type: str, asked: bool) -> str:
         if not body:
             return ""
         if not allowed.TEXT_TYPES.search(content_type) and b"\0" in body[:1024]:
             return "[binary]"
-        text = self._json_preview(body) if len(body) <= _WINDOW else None
+        text = self._json_preview(body, asked) if len(body) <= _WINDOW else None
         if text is None:
             text = self._fragment_preview(body)
         return text.encode("utf-8", "replace")[:PREVIEW_BYTES].decode("utf-8", "ignore")
 
-    def _json_preview(self, body: bytes) -> str | None:
+    def _json_preview(self, body: bytes, asked: bool) -> str | None:
         try:
-            return self._without_secrets(json.dumps(self._walk(json.loads(body), ""), ensure_ascii=False))
+            return self._without_secrets(json.dumps(self._walk(json.loads(body), "", asked), ensure_ascii=False))
         except (ValueError, RecursionError):
             return None
 
