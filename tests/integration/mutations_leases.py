@@ -65,6 +65,19 @@ LANE_RULES = [
         results.test_a_result_finds_its_command_in_a_store_that_was_emptied_while_it_was_being_sent, ends="accepted",
     ),
     *without(
+        "a result that never came is evidence", "unheard.lua", "job_note(J, ", "local _ = (",
+        results.test_a_result_that_never_comes_stands_in_what_happened,
+    ),
+    *without(
+        "when a crashed call was taken", "parts/lease.lua", "taken_us = J.leased,", "",
+        crashes.test_a_crash_leaves_evidence,
+    ),
+    *without(
+        "when sending began", "sending.lua", "'began', I(now), ", "",
+        crashes.test_a_crash_is_unknown_only_when_an_unrepeatable_call_may_have_gone_out,
+        changes={"op": "hub.start_session", "rep": 0}, sent=True, state="dead",
+    ),
+    *without(
         "a worker remembers the address", "worker/broker/acknowledging.py", "card.door = door if card.sent else None",
         "pass", process.test_what_a_worker_remembers_of_a_command_is_the_address_of_its_result_too,
     ),

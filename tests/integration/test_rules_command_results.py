@@ -58,12 +58,21 @@ def test_a_result_that_never_comes_leaves_the_outcome_unknown_and_is_told_once(d
     desk.wait(2)
     assert bury_unheard(desk) == 1
     assert (desk.state(slip.id), desk.read(slip.id)["err"]) == ("dead", "outcome_unknown")
-    overdue = desk.events(slip.id)[-1]
+    assert len(desk.outbox()) == 1
+    assert bury_unheard(desk) == 0
+    desk.assert_whole()
+
+
+def test_a_result_that_never_comes_stands_in_what_happened(desk: Desk) -> None:
+    desk.put(op=START, rep=0)
+    taken = desk.take().one
+    accept(desk, taken, seconds=30)
+    desk.wait(31)
+    assert bury_unheard(desk) == 1
+    overdue = desk.events(taken.id)[-1]
     assert (overdue["event"], overdue["code"], overdue["message"]) == (
         "result_overdue", "command_timeout", "its result never came",
     )  # fmt: skip
-    assert len(desk.outbox()) == 1
-    assert bury_unheard(desk) == 0
     desk.assert_whole()
 
 

@@ -172,7 +172,8 @@ def one_alert_per_problem(record: Record) -> Claim:
 
 def _alerted(job: dict[str, Any]) -> bool:
     last: dict[str, Any] = job["evidence"][-1] if job["evidence"] else {}
-    return str(last.get("decision", "")).endswith("+ alert") or last.get("event") in ("crashed", "internal")
+    told = ("crashed", "internal", "result_overdue")
+    return str(last.get("decision", "")).endswith("+ alert") or last.get("event") in told
 
 
 def evidence_is_complete(record: Record) -> Claim:

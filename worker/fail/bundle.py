@@ -18,6 +18,7 @@ from typing import Any
 
 from worker import VERSION
 from worker.accept.jobs import Job, Jobs
+from worker.accept.operation import operations
 from worker.fail.dead_letter import Advice, DeadLetters, Filter, advise
 from worker.fail.notes import Note, Notes
 from worker.fail.problem import Problem
@@ -100,6 +101,7 @@ def _case(case: Case) -> Iterator[str]:
     yield from _list(
         (
             ("Operation", job.operation),
+            ("Request", f"{known.method} {known.path}" if (known := operations.get(job.operation)) else None),
             ("Account", job.account),
             ("Outcome", f"{_class(job.error_class, job.code)}{': ' + job.why if job.why else ''}"),
             ("Carried out", {True: "yes", False: "no", None: "unknown"}[case.advice.executed]),

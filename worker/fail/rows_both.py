@@ -98,8 +98,8 @@ ROWS: tuple[Row, ...] = (
         api="both",
         sign="worker crashed three times, or while an unrepeatable call was on its way",
         error_class="crashed",
-        explanation="Delivered again after each crash; the third ends it. After an unrepeatable call began: outcome "
-        "unknown.",
+        explanation="Its worker ended while it had the call. What may be repeated is delivered again until the third "
+        "crash; of a call that must not be, and had begun to be sent, nobody knows what became.",
         link=WIRE,
         repeatable=DEAD_TELL,
         unrepeatable=UNKNOWN,
