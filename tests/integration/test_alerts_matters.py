@@ -124,7 +124,7 @@ def test_a_call_whose_outcome_is_unknown_is_told_and_resolved_by_its_late_answer
     assert [alert.title for alert in opened.offered] == [
         f"Dead letters of {START}: outcome unknown (worker_crashed)"
     ]
-    assert "No read tells what became of it" in opened.offered[0].advice
+    assert "No read tells what became of the call" in opened.offered[0].advice
     assert resolved.changes == ["1 resolved"]
 
 

@@ -66,9 +66,9 @@ def test_a_command_without_a_result_is_explained_alike_by_its_problem_and_its_al
 @pytest.mark.parametrize(
     ("operation", "advised"),
     [
-        (REMOTE, "The read stellantis.b2b.list_remotes tells what became of it."),
-        (START, "No read tells what became of it: ask the other side or its support."),
-        ("gone.with_a_deploy", "If it must not be repeated, find out first what became of it."),
+        (REMOTE, "The read stellantis.b2b.list_remotes tells what became of the call."),
+        (START, "No read tells what became of the call: ask the other side or its support."),
+        ("gone.with_a_deploy", "If it must not be repeated, find out first what became of the call."),
     ],
 )
 def test_advice_about_an_unknown_outcome_names_the_read_that_the_operation_has(operation: str, advised: str) -> None:
@@ -80,7 +80,7 @@ def test_advice_about_an_unknown_outcome_names_the_read_that_the_operation_has(o
 def test_a_read_is_not_told_how_to_find_out_what_became_of_it() -> None:
     for code in ("wrong_type", "http_503"):
         said = wording.advice_of(facts(STATUS, code))
-        assert "became of it" not in said
+        assert "became of" not in said
         assert "carried out" not in said
     trouble = row_of("stellantis", "server_trouble")
     assert trouble is not None

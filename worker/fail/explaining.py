@@ -69,9 +69,9 @@ def finding_out(operation: str) -> str | None:
     """How to learn what became of a call; None where that does not matter, since it may be repeated."""
     known = operations.get(operation)
     if known is None:
-        return f"If it must not be repeated, find out first what became of it. {_ONLY_IF}"
+        return f"If it must not be repeated, find out first what became of the call. {_ONLY_IF}"
     if known.repeatable:
         return None
     if known.reconcile:
-        return f"The read {known.reconcile} tells what became of it. {_ONLY_IF}"
-    return f"No read tells what became of it: ask the other side or its support. {_ONLY_IF}"
+        return f"The read {known.reconcile} tells what became of the call. {_ONLY_IF}"
+    return f"No read tells what became of the call: ask the other side or its support. {_ONLY_IF}"
