@@ -53,7 +53,7 @@ def test_reads_of_a_frozen_worker_are_made_by_another_and_its_late_answers_chang
         done = stage.counts()
         sleeper.thaw()
         sleeper.await_text("superseded")
-        until(lambda: sum(len(stage.evidence(job)) for job in held) == 12)
+        until_told_of(12, stage, held)
     assert stage.counts() == done == {"accepted": 154, "done": 154}
     assert {stage.arrivals(job) for job in held} == {2}
     assert {tuple(kind(event) for event in stage.evidence(job)) for job in held} == {("crashed", "success", "success")}
@@ -77,7 +77,7 @@ def test_a_worker_frozen_before_it_could_send_does_not_send_when_it_wakes_up(sta
         stage.await_all_ended()
         seen = stage.apis.count()
         sleeper.thaw()
-        until(lambda: len(stage.evidence(ids[0])) == 3)
+        until_told_of(3, stage, ids[:1])
         assert stage.apis.count() == seen == 12
     assert stage.states(ids) == {"done": 12}
     fates = {kind(event) for event in stage.evidence(ids[0])}
@@ -113,7 +113,7 @@ def test_a_worker_whose_interpreter_is_blocked_past_its_claims_is_fenced_and_set
         took = time.monotonic() - began
         blocked.await_text("superseded")
         stage.await_all_ended()
-        until(lambda: sum(len(stage.evidence(job)) for job in held) == 12)
+        until_told_of(12, stage, held)
     assert stage.counts().items() >= {"accepted": 67, "done": 67, "dead": 0}.items()
     assert {stage.arrivals(job) for job in held} == {2}
     stage.assert_each_sent_once(starts + cars)
@@ -121,6 +121,14 @@ def test_a_worker_whose_interpreter_is_blocked_past_its_claims_is_fenced_and_set
     assert_conserved(stage.client, stage.keys)
     with capsys.disabled():
         print(f"\n  interpreter let go: its three commands were settled by its own answers {took:.1f} s later")
+
+
+def until_told_of(events: int, stage: Stage, jobs: list[str]) -> None:
+    """Until so much is on record of these jobs."""
+    until(
+        lambda: sum(len(stage.evidence(job)) for job in jobs) >= events,
+        otherwise=lambda: str([[kind(event) for event in stage.evidence(job)] for job in jobs]),
+    )
 
 
 def kind(event: dict[str, object]) -> object:
