@@ -69,7 +69,7 @@ LATE_RULES = [
         late.test_a_bell_heard_for_a_thread_that_has_a_job_by_now_rings_for_others,
     ),
     *without(
-        "a bell for who leaves", THREADS, "(self.free > 0 and not self.draining)", "(self.free > 0)",
+        "a bell for who leaves", THREADS, "if self.free > 0 and not self.draining:", "if self.free > 0:",
         late.test_a_bell_heard_by_a_process_that_leaves_rings_for_others,
     ),
     *without(

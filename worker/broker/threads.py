@@ -130,8 +130,10 @@ class Threads:
 
     def unheeded(self) -> str | None:
         """The bell that was heard, where nobody has looked since and nobody can: what it rang for is for others."""
+        if self._rung is None:  # as at nearly every turn
+            return None
         with self._condition:
-            if self._rung is None or (self.free > 0 and not self.draining):
+            if self.free > 0 and not self.draining:
                 return None
             bell, self._rung = self._rung, None
             return bell
