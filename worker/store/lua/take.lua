@@ -10,9 +10,9 @@
 --   run = server run id, durable (bool), mode = probe|wait|fresh, lease_us, transit_us, expect = server µs expected by
 --   the worker's own clock or absent}
 -- returns {verdict, now µs, next µs or -1, outbox size, {card…}, 1 when work is left for want of a thread}; verdict
---   'ok' | 'configure' | 'clock' (compare clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message, account, operation, group, priority,
---   attempts, crashes, deadline µs, taken µs, created µs, chain, hold it probes or ''}, or its first three where the
---   message is gone
+--   'ok' | 'configure' | 'clock' (compare clocks, then ask again) | 'quiet' (suspect); card {lease, job id, message,
+--   account, operation, group, priority, attempts, crashes, deadline µs, taken µs, created µs, chain, hold it probes or
+--   ''}, or its first three where the message is gone
 
 local now = read_clock()
 local digest, own = conf_read('digest'), redis.call('HGET', k_worker(A.worker), 'digest')

@@ -4,9 +4,9 @@
 -- A job's record and the places it can be in. Every job is in exactly one: waiting (queue or due), running (a lease),
 -- done, dead, cancelled, expired.
 -- job:<id> hash: op acct api budget prio place state repeat(1/0) dl deadline µs, dlrel µs, created, due, attempts,
--- crashes, lease, leased (when it was last taken), last (lease before), acked (lease that settled it), sending, began (when the last
--- unrepeatable call was about to be written, µs), key, psha, chain, page, err, code,
--- fp, ended, runs (attempts ever), redrives, disc, cb and ends (parts/callback.lua)
+-- crashes, lease, leased (when it was last taken), last (lease before), acked (lease that settled it), sending, began (when
+-- the last unrepeatable call was about to be written, µs), key, psha, chain, page, err, code, fp, ended, runs (attempts
+-- ever), redrives, disc, cb and ends (parts/callback.lua)
 
 local function job_read(id)
   local v = redis.call('HGETALL', k_job(id))
