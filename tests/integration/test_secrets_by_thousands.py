@@ -406,7 +406,7 @@ def test_the_search_finds_what_was_planted_once_nothing_is_masked(
     made, *_ = place
     for name in ("_masked_text", "_url"):
         monkeypatch.setattr(Redactor, name, lambda self, text: text)
-    monkeypatch.setattr(Redactor, "_json_preview", lambda self, body: body.decode("utf-8", "replace"))
+    monkeypatch.setattr(Redactor, "_json_preview", lambda self, body, asked: body.decode("utf-8", "replace"))
     monkeypatch.setattr(Redactor, "_fragment_preview", lambda self, body: body.decode("utf-8", "replace"))
     for number in range(2):
         made.round(number)
