@@ -16,7 +16,6 @@ LATE_RULES = [
         f"            if is_outage(error):\n                raise\n{NOT_SAID}", NOT_SAID,
         late.test_an_end_that_could_not_be_said_again_is_said_at_the_next_beat,
         late.test_a_process_whose_store_is_away_leaves_without_handing_back,
-        dies_of=(AssertionError, late.pytest.fail.Exception),
     ),
     *without(
         "what is refused for good is passed over", ACKNOWLEDGING,

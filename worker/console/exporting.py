@@ -46,7 +46,7 @@ def letters(parts: Parts, given: Mapping[str, str]) -> Iterator[Row]:
 def _checked(parts: Parts, query: Query) -> Filter:
     """The filter. Raises `Refused`: a file of nothing would be taken for an answer."""
     wanted = query.wanted(parts.partition.now_us())
-    parts.words.check(str, account=wanted.account, operation=wanted.operation, error_class=wanted.error_class)
+    parts.words.check_filter(wanted)
     return wanted
 
 
@@ -62,7 +62,7 @@ def _letter(job: Job) -> Row:
 
 def jobs(parts: Parts, given: Mapping[str, str]) -> Iterator[Row]:
     search, wanted, after = JobSearch(parts.partition), sought(given), None
-    parts.words.check(str, account=wanted.account, operation=wanted.operation)
+    parts.words.check_filter(wanted)
     while True:
         page = search.page(wanted, after, CHUNK)
         yield from (_job(job) for job in page.jobs)

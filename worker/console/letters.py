@@ -68,11 +68,8 @@ def asked_for(request: Request, now_us: int) -> tuple[Query, Filter | None, str]
 
 def unknown(parts: Parts, wanted: Filter | Sought) -> str:
     """What is said of a filter whose words nothing can have: an address may be older than what it names."""
-    named = {"account": wanted.account, "operation": wanted.operation}
-    if isinstance(wanted, Filter):
-        named["error_class"] = wanted.error_class
     try:
-        parts.words.check(str, **named)
+        parts.words.check_filter(wanted)
     except Refused as error:
         return str(error)
     return ""

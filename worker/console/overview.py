@@ -195,7 +195,8 @@ def _died(parts: Parts, now_us: int) -> Iterator[Notice]:
     told = [one for one in alerts if one not in known_by]
     since_us = now_us - RECENT_US
     newest = list(parts.problems.find(since_us=since_us, limit=COUNTED))
-    missed = [one for one in told[:COUNTED] if one not in {problem.fingerprint for problem in newest}]
+    found = {problem.fingerprint for problem in newest}
+    missed = [one for one in told[:COUNTED] if one not in found]
     older = [problem for problem in parts.problems.named(missed) if problem.last_us >= since_us]
     recent = [problem for problem in [*newest, *older] if problem.open and problem.state in ("open", "acknowledged")]
     known_by |= {one.fingerprint: one.said.by for one in recent if one.state == "acknowledged"}

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 
+from worker.accept.job_search import Sought
 from worker.accept.operation import operations
 from worker.deliver.outcome import BY_NAME
 from worker.errors import Refused
+from worker.fail.dead_letter import Filter
 from worker.fail.policy import ROWS
 from worker.store.partition import Partition
 
@@ -36,20 +38,21 @@ class FilterWords:
         error_class: str | None = None,
     ) -> None:
         """Raises `Refused` for the first word that nothing can have; `spelled` says how a filter is written here."""
-        if account is not None and not self._is_account(account):
+        if account is not None and not (account in self._accounts or self._died("account", account)):
             known = {*self._accounts, *(lane[0] for lane in self._lanes())}
-            raise _strange(spelled("account"), "an account of the settings or of the store", account, known)
-        if operation is not None and not self._is_operation(operation):
+            if account not in known:
+                raise _strange(spelled("account"), "an account of the settings or of the store", account, known)
+        if operation is not None and not (operation in operations or self._died("operation", operation)):
             known = {*operations, *(lane[1] for lane in self._lanes())}
-            raise _strange(spelled("operation"), "an operation of the catalogue or of the store", operation, known)
+            if operation not in known:
+                raise _strange(spelled("operation"), "an operation of the catalogue or of the store", operation, known)
         if error_class is not None and not (error_class in CLASSES or self._died("class", error_class)):
             raise _strange(spelled("class"), "a class of the error table", error_class, CLASSES)
 
-    def _is_account(self, name: str) -> bool:
-        return name in self._accounts or self._died("account", name) or any(name == lane[0] for lane in self._lanes())
-
-    def _is_operation(self, name: str) -> bool:
-        return name in operations or self._died("operation", name) or any(name == lane[1] for lane in self._lanes())
+    def check_filter(self, wanted: Filter | Sought) -> None:
+        """The same for a whole filter, where its words are written by their own names."""
+        error_class = wanted.error_class if isinstance(wanted, Filter) else None
+        self.check(str, account=wanted.account, operation=wanted.operation, error_class=error_class)
 
     def _died(self, by: str, name: str) -> bool:
         return bool(self._partition.one("exists", self._partition.key("dead_by", by, name)))

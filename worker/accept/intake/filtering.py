@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,10 +87,8 @@ def moment_us(request: Request, name: str) -> int | None:
 
 def moment_from(name: str, value: str) -> int:
     """The time (µs) behind a word."""
-    try:
+    with _malformed():
         return moment_us_of(name, value, int(time.time() * 1e6))
-    except Refused as error:
-        raise Trouble("malformed", str(error)) from None
 
 
 def range_us(request: Request) -> tuple[int | None, int | None]:
@@ -101,10 +100,8 @@ def range_us(request: Request) -> tuple[int | None, int | None]:
 
 def in_range(since: str, since_us: int | None, until: str, until_us: int | None) -> None:
     """Raises `Trouble` for times between which nothing can lie."""
-    try:
+    with _malformed():
         check_range(since, since_us, until, until_us, int(time.time() * 1e6))
-    except Refused as error:
-        raise Trouble("malformed", str(error)) from None
 
 
 def words_of(request: Request, words: FilterWords) -> dict[str, str | None]:
@@ -113,14 +110,16 @@ def words_of(request: Request, words: FilterWords) -> dict[str, str | None]:
         "account": text(request, "account"), "operation": text(request, "operation"),
         "error_class": text(request, "class"),
     }  # fmt: skip
-    known_words(words, _asked, **said)
+    with _malformed():
+        words.check(_asked, **said)
     return said
 
 
-def known_words(words: FilterWords, spelled: Callable[[str], str], **said: str | None) -> None:
-    """Raises `Trouble` for an account, an operation or a class that nothing can have."""
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """What is refused within it is a mistake of the address."""
     try:
-        words.check(spelled, **said)
+        yield
     except Refused as error:
         raise Trouble("malformed", str(error)) from None
 
